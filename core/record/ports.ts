@@ -1,0 +1,133 @@
+/** The places that accept and write lean on. Each comment is the promise its driver keeps. */
+import type { PublishedKey, TenantPolicy } from '#core/access/access.ts';
+import type { Event, Tier } from '#core/event/event.ts';
+import type { Segment, SegmentPart } from './segment.ts';
+
+/** A queue that producers put messages on. */
+export interface Outlet {
+  /**
+   * Sends messages. When the promise resolves, every message is durable. When it rejects, any
+   * part of them may have been sent, so senders must be able to send all of them again: readers
+   * drop duplicates by event id. Rejects with `Unavailable` when the place is down or throttled.
+   * Safe to call concurrently. `group` is the tenant (SQS fair queues).
+   */
+  send(messages: readonly { readonly body: string; readonly group: string }[]): Promise<void>;
+}
+
+/** A dead-letter queue: a message that nobody can read, with the reason it was put aside. */
+export interface DeadLetters {
+  /** Durable on return. Sending the same message twice shows it twice, which does no harm. */
+  bury(message: {
+    readonly body: string;
+    readonly source: string;
+    readonly messageId: string;
+    readonly code: string;
+    readonly reason: string;
+  }): Promise<void>;
+}
+
+/** Small versioned documents that admin verbs publish and that accept and the authorizer read. */
+export interface Control {
+  /** The key, or undefined when there is none. At most 60 s old. Rejects with `Unavailable` when S3 is down and nothing is cached. */
+  key(keyId: string): Promise<PublishedKey | undefined>;
+  /** The tenant's policy, or undefined. At most 60 s old. */
+  tenant(tenantId: string): Promise<TenantPolicy | undefined>;
+  /** The tenant that owns an intake queue, by queue name, or undefined. At most 60 s old. */
+  intakeTenant(queueName: string): Promise<string | undefined>;
+}
+
+/** The writing side of Control; only admin verbs have it. Durable on return; last writer wins. */
+export interface Publisher {
+  putKey(key: PublishedKey): Promise<void>;
+  putTenant(policy: TenantPolicy): Promise<void>;
+  putIntake(queueName: string, tenantId: string): Promise<void>;
+}
+
+/** What an Idempotency-Key stands for. Everything the receipt is made of follows from it and the body. */
+export interface Claim {
+  readonly v: 1;
+  readonly bodySha256: string;
+  /** The first request's time; repeats reuse it so that events come out byte for byte the same. */
+  readonly receivedAt: string;
+  /** Seed of the event ids, 32 hex digits. */
+  readonly seed: string;
+}
+
+export interface Claims {
+  /**
+   * Claims a key for a tenant. Resolves with the claim that holds: ours, or the one that was
+   * there first. Exactly one of any number of concurrent callers wins. Kept for at least 24 h.
+   */
+  claim(tenant: string, idempotencyKey: string, claim: Claim): Promise<Claim>;
+}
+
+/** A place that keeps segments: written once, never changed. */
+export interface Segments {
+  /**
+   * Writes the segment and its index sidecar (`.idx`). Durable on return. The key is fresh for
+   * each try, so a retry never meets an older object; a key that exists rejects with `conflict`.
+   */
+  put(segment: Segment): Promise<void>;
+  /** The compressed bytes [offset, offset + bytes) of a segment. Rejects with `Missing` when it is gone. */
+  read(key: string, offset: number, bytes: number): Promise<Uint8Array>;
+  /** Keys written between two times, oldest first; for the sweeper. */
+  list(from: Date, to: Date): AsyncIterable<{ readonly key: string; readonly bytes: number }>;
+  /** Removes a segment and its sidecar. Removing what is gone succeeds. Only the sweeper may call it. */
+  remove(key: string): Promise<void>;
+}
+
+export interface CommitResult {
+  /** Event ids that were already there and were not stored again. */
+  readonly duplicates: number;
+  /** The parts with the sequence numbers they were given. */
+  readonly parts: readonly SegmentPart[];
+}
+
+/** The ledger in Postgres: what is committed is visible, what is not is garbage. */
+export interface Ledger {
+  /** Which of these (tenant, id) pairs are stored already, as `tenant/id`. Used to drop redelivered critical events before writing. */
+  known(ids: readonly { readonly tenant: string; readonly id: string }[]): Promise<Set<string>>;
+  /**
+   * ONE transaction: critical rows, the segment's catalogue row, one part per tenant (which is the outbox
+   * of leaves), last use of the producers' keys. When the promise resolves it is durable and visible.
+   * A repeated event id is dropped; a repeated segment id rejects with `conflict`. Sequence numbers are
+   * handed out under a per-tenant row lock, in tenant order, so commits become visible in sequence order
+   * and never deadlock. Rejects with `Unavailable` when the database is down.
+   */
+  commit(segment: Segment, events: readonly { readonly event: Event; readonly line: string }[]): Promise<CommitResult>;
+  /** Marks segments as announced. */
+  announced(segmentIds: readonly string[]): Promise<void>;
+  /** Committed segments older than `before` that nobody announced. */
+  unannounced(
+    before: Date,
+    limit: number,
+  ): Promise<readonly { readonly segment: string; readonly key: string; readonly tier: Tier }[]>;
+  /** Which of these segment keys have a catalogue row. */
+  catalogued(keys: readonly string[]): Promise<Set<string>>;
+}
+
+/** The topic that later stages subscribe to: one message per committed batch (claim check). */
+export interface Announcer {
+  /** At least once. Rejects with `Unavailable`; the sweep announces again what was missed. */
+  announce(batch: {
+    readonly segment: string;
+    readonly key: string;
+    readonly tier: Tier;
+    readonly tenants: readonly string[];
+  }): Promise<void>;
+}
+
+/** A place is down, throttled or too slow. The whole batch fails and is delivered again; no item is to blame. */
+export class Unavailable extends Error {
+  override readonly name = 'Unavailable';
+  readonly place: string;
+  constructor(place: string, cause?: unknown) {
+    super(`${place} is unavailable`, { cause });
+    this.place = place;
+  }
+}
+
+/** What was asked for is not there (a segment that a sweep or an expiry removed). */
+export class Missing extends Error {
+  override readonly name = 'Missing';
+}

@@ -1,0 +1,39 @@
+/**
+ * The environment of every function, as a type: lib/ fills it, the stores read it.
+ * A variable that a stack forgets does not compile.
+ */
+export interface Env {
+  /** Deployment stage, for traces and SSM paths. */
+  STAGE: string;
+  /** Bucket of published keys and policies, and of idempotency claims. */
+  CONTROL_BUCKET: string;
+  SEGMENTS_BUCKET: string;
+  CRITICAL_QUEUE_URL: string;
+  BULK_QUEUE_URL: string;
+  /** Where unreadable messages go, with the reason. */
+  DEAD_LETTER_QUEUE_URL: string;
+  /** JSON: the queues and their dead-letter queues that the admin verb may look into, `[{name, url, deadLetterUrl}]`. */
+  DEAD_LETTER_SOURCES: string;
+  ANNOUNCE_TOPIC_ARN: string;
+  DATABASE_HOST: string;
+  DATABASE_READER_HOST: string;
+  DATABASE_PORT: string;
+  DATABASE_NAME: string;
+  /** Role to log in as, with an IAM token as the password. */
+  DATABASE_USER: string;
+  /** libpq's word: `verify-full` in the cloud. */
+  PGSSLMODE: string;
+  /** SSM SecureString with the root secret; context, cursor keys are derived from it. */
+  ROOT_SECRET_PARAMETER: string;
+  /** Name prefix of intake queues; the rest of the name is random. */
+  INTAKE_QUEUE_PREFIX: string;
+  /** The intake function's live alias, which new intake queues are mapped to. */
+  INTAKE_FUNCTION_ARN: string;
+}
+
+/** Reads the variables a function names, once; a missing one says which. */
+export function readEnv<K extends keyof Env>(...names: readonly K[]): Pick<Env, K> {
+  const missing = names.filter((name) => !process.env[name]);
+  if (missing.length > 0) throw new Error(`environment lacks ${missing.join(', ')}`);
+  return Object.fromEntries(names.map((name) => [name, process.env[name]])) as Pick<Env, K>;
+}
