@@ -1,7 +1,7 @@
 /** The places that accept and write lean on. Each comment is the promise its driver keeps. */
 import type { PublishedKey, TenantPolicy } from '#core/access/access.ts';
 import type { Event, Tier } from '#core/event/event.ts';
-import type { Segment, SegmentPart } from './segment.ts';
+import type { Segment, SegmentPart, SegmentPlan } from './segment.ts';
 
 /** A queue that producers put messages on. */
 export interface Outlet {
@@ -64,10 +64,11 @@ export interface Claims {
 /** A place that keeps segments: written once, never changed. */
 export interface Segments {
   /**
-   * Writes the segment and its index sidecar (`.idx`). Durable on return. The key is fresh for
-   * each try, so a retry never meets an older object; a key that exists rejects with `conflict`.
+   * Compresses the plan, writes the segment and its index sidecar (`.idx`) and resolves with what was
+   * written. Durable on return. The key is fresh for each try, so a retry never meets an older object;
+   * a key that exists rejects with `Problem` `conflict`.
    */
-  put(segment: Segment): Promise<void>;
+  write(plan: SegmentPlan): Promise<Segment>;
   /** The compressed bytes [offset, offset + bytes) of a segment. Rejects with `Missing` when it is gone. */
   read(key: string, offset: number, bytes: number): Promise<Uint8Array>;
   /** Keys written between two times, oldest first; for the sweeper. */

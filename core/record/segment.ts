@@ -41,15 +41,33 @@ export interface SegmentPart {
   readonly blocks: readonly Block[];
 }
 
-/** A segment ready to be written: the bytes, their digest and the index. */
+/** What a batch becomes before it is compressed: blocks of lines in the segment's order (pure, see planSegment). */
+export interface SegmentPlan {
+  readonly id: string;
+  readonly key: string;
+  readonly tier: Tier;
+  readonly blocks: readonly {
+    readonly tenant: string;
+    /** JSON lines, each ended by a newline. */
+    readonly text: string;
+    readonly events: number;
+    readonly minTime: number;
+    readonly maxTime: number;
+    readonly minId: string;
+    readonly maxId: string;
+    readonly filter: Uint8Array;
+  }[];
+}
+
+/** A segment as it was written: the bytes, their digest and the index. */
 export interface Segment {
   /** UUIDv7, made anew for each try: a retried batch writes a new segment and the old one is garbage. */
   readonly id: string;
   /** `segments/v1/dt=YYYY-MM-DD/hh=HH/<id>.jsonl.gz` */
   readonly key: string;
   readonly tier: Tier;
-  readonly bytes: Uint8Array;
-  /** Hex. */
+  readonly bytes: number;
+  /** Hex, over the stored object. */
   readonly sha256: string;
   readonly parts: readonly Omit<SegmentPart, 'seq'>[];
 }
