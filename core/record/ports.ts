@@ -102,7 +102,14 @@ export interface Ledger {
   unannounced(
     before: Date,
     limit: number,
-  ): Promise<readonly { readonly segment: string; readonly key: string; readonly tier: Tier }[]>;
+  ): Promise<
+    readonly {
+      readonly segment: string;
+      readonly key: string;
+      readonly tier: Tier;
+      readonly tenants: readonly string[];
+    }[]
+  >;
   /** Which of these segment keys have a catalogue row. */
   catalogued(keys: readonly string[]): Promise<Set<string>>;
 }

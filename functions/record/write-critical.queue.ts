@@ -1,0 +1,15 @@
+/** Write, critical tier: see write.ts for what can go wrong. No batching window: an event is searchable at once. */
+import { openAnnouncer, openDeadLetters, openLedger, openNewId, openSegments } from '#functions/runtime/open.ts';
+import { onQueue, type QueueMessage } from '#functions/runtime/queue.ts';
+import { type WritePorts, write } from './write.ts';
+
+export const writeCritical = (ports: WritePorts, messages: readonly QueueMessage[], at: { readonly now: Date }) =>
+  write(ports, 'critical', messages, at.now);
+
+export const handler = onQueue(writeCritical, {
+  segments: openSegments,
+  ledger: openLedger,
+  announcer: openAnnouncer,
+  deadLetters: openDeadLetters,
+  newId: openNewId,
+});

@@ -1,0 +1,120 @@
+/**
+ * Write: a batch of queue messages becomes one segment on S3 and one transaction in Postgres.
+ *
+ * The commit is the moment of truth. A crash before it leaves a segment without a row, which is garbage the
+ * sweep removes; a crash after it delivers the batch again, and the ledger drops the ids it knows. A message
+ * nobody can read is buried alone. A place that is down fails the batch as a whole and poisons nothing.
+ */
+import type { Tier } from '#core/event/event.ts';
+import type { EventLine } from '#core/record/envelope.ts';
+import { planSegment } from '#core/record/plan-segment.ts';
+import { type Announcer, type DeadLetters, type Ledger, type Segments, Unavailable } from '#core/record/ports.ts';
+import type { Segment } from '#core/record/segment.ts';
+import { logger, metric } from '#functions/runtime/observe.ts';
+import type { QueueMessage } from '#functions/runtime/queue.ts';
+import { openEnvelope } from './envelope-codec.ts';
+
+export interface WritePorts {
+  readonly segments: Segments;
+  readonly ledger: Ledger;
+  readonly announcer: Announcer;
+  readonly deadLetters: DeadLetters;
+  /** A fresh UUIDv7 for a segment. */
+  readonly newId: (now: Date) => string;
+}
+
+/** After so many deliveries a message that the ledger refuses is buried with its reason. */
+const deliveriesMax = 5;
+
+interface Opened {
+  readonly message: QueueMessage;
+  readonly lines: readonly EventLine[];
+}
+
+/** Resolves with the ids of the messages that failed alone and shall come again. */
+export async function write(
+  ports: WritePorts,
+  tier: Tier,
+  messages: readonly QueueMessage[],
+  now: Date,
+): Promise<string[]> {
+  const opened: Opened[] = [];
+  for (const message of messages) {
+    const envelope = openEnvelope(message.body);
+    if (envelope.ok) opened.push({ message, lines: envelope.value.lines });
+    else await bury(ports, message, envelope.fault.code, envelope.fault.detail);
+  }
+  if (opened.length === 0) return [];
+  try {
+    await store(ports, tier, opened, now);
+    return [];
+  } catch (error) {
+    if (error instanceof Unavailable) throw error;
+    return storeAlone(ports, tier, opened, now, error);
+  }
+}
+
+/** Something in the batch is at fault: each message is tried alone, so that the others are not held up. */
+async function storeAlone(
+  ports: WritePorts,
+  tier: Tier,
+  opened: readonly Opened[],
+  now: Date,
+  first: unknown,
+): Promise<string[]> {
+  const failed: string[] = [];
+  for (const one of opened) {
+    try {
+      if (opened.length === 1) throw first;
+      await store(ports, tier, [one], now);
+    } catch (error) {
+      if (error instanceof Unavailable) throw error;
+      logger.error('a message cannot be stored', { messageId: one.message.messageId, error: error as Error });
+      if (one.message.receiveCount < deliveriesMax) failed.push(one.message.messageId);
+      else await bury(ports, one.message, 'internal', `It could not be stored: ${(error as Error).message}`);
+    }
+  }
+  return failed;
+}
+
+async function store(ports: WritePorts, tier: Tier, opened: readonly Opened[], now: Date): Promise<void> {
+  const lines = await withoutKnown(ports, tier, opened);
+  if (lines.length === 0) return;
+  const segment = await ports.segments.write(planSegment(lines, { id: ports.newId(now), tier, now }));
+  const { duplicates } = await ports.ledger.commit(segment, lines);
+  metric('record', 'written', lines.length - duplicates);
+  if (duplicates > 0) metric('record', 'duplicates', duplicates);
+  await announce(ports, segment);
+}
+
+/** All lines of the batch; on a redelivery, critical events that an earlier try committed are left out. */
+async function withoutKnown(ports: WritePorts, tier: Tier, opened: readonly Opened[]): Promise<EventLine[]> {
+  const lines = opened.flatMap((one) => one.lines);
+  if (tier !== 'critical') return lines;
+  const suspects = opened.filter((one) => one.message.receiveCount > 1).flatMap((one) => one.lines);
+  if (suspects.length === 0) return lines;
+  const known = await ports.ledger.known(suspects.map(({ event }) => ({ tenant: event.tenant, id: event.id })));
+  return lines.filter(({ event }) => !known.has(`${event.tenant}/${event.id}`));
+}
+
+/** Best effort: the events are committed, and the sweep announces what is missed here. */
+async function announce(ports: WritePorts, segment: Segment): Promise<void> {
+  try {
+    const tenants = segment.parts.map((part) => part.tenant);
+    await ports.announcer.announce({ segment: segment.id, key: segment.key, tier: segment.tier, tenants });
+    await ports.ledger.announced([segment.id]);
+  } catch (error) {
+    logger.warn('not announced, the sweep will', { segment: segment.id, error: error as Error });
+  }
+}
+
+function bury(ports: WritePorts, message: QueueMessage, code: string, reason: string): Promise<void> {
+  metric('record', 'buried', 1);
+  return ports.deadLetters.bury({
+    body: message.body,
+    source: message.queue,
+    messageId: message.messageId,
+    code,
+    reason,
+  });
+}
