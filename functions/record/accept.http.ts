@@ -8,7 +8,7 @@
  */
 import type { Caller } from '#core/access/access.ts';
 import { type Tier, tiers } from '#core/event/event.ts';
-import { type Fault, Problem, problemKinds, problemOf } from '#core/event/problem.ts';
+import { type Fault, Problem, problemOf } from '#core/event/problem.ts';
 import { compileSchemas } from '#core/event/registry.ts';
 import { splitBody } from '#core/record/body.ts';
 import { Limiter } from '#core/record/limiter.ts';
