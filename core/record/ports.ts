@@ -26,6 +26,48 @@ export interface DeadLetters {
   }): Promise<void>;
 }
 
+/** A dead letter as the admin sees it. */
+export interface DeadLetter {
+  readonly messageId: string;
+  readonly sentAt: string;
+  /** How often it was received from the dead-letter queue, looks included. */
+  readonly receivedCount: number;
+  /** Why it was put aside, when a verb did; SQS itself gives no reason after the last delivery failed. */
+  readonly code?: string;
+  readonly reason?: string;
+  /** Name of the queue it came from, and goes back to. */
+  readonly source?: string;
+  /** The first 2 000 characters of the body. */
+  readonly excerpt: string;
+}
+
+/** The admin's view of the dead-letter queues. An unknown queue name rejects with `Problem` `not_found`. */
+export interface DeadLetterDesk {
+  /** Every queue by name, with how many messages wait and how many someone holds (both approximate). */
+  list(): Promise<readonly { readonly queue: string; readonly visible: number; readonly inFlight: number }[]>;
+  /** Up to `limit` messages, which stay where they are. Messages that someone holds at the moment are not shown. */
+  peek(queue: string, limit: number): Promise<readonly DeadLetter[]>;
+  /**
+   * Sends up to `limit` messages (default: all that are there) back to the queues they came from, and resolves
+   * with how many. Each is sent before it is deleted, so a crash repeats one and loses none; asking again is safe.
+   */
+  redrive(queue: string, limit?: number): Promise<number>;
+}
+
+/** A queue of a tenant's own that producers inside AWS may send to. */
+export interface IntakeQueue {
+  readonly queueUrl: string;
+  readonly queueArn: string;
+  readonly queueName: string;
+}
+
+export interface IntakeQueues {
+  /** Makes the tenant's queue and plugs intake into it. Asking again answers the same queue and finishes what a crash left. */
+  open(tenant: string): Promise<IntakeQueue>;
+  /** The tenant's queue, or undefined when it was never opened. */
+  find(tenant: string): Promise<IntakeQueue | undefined>;
+}
+
 /** Small versioned documents that admin verbs publish and that accept and the authorizer read. */
 export interface Control {
   /** The key, or undefined when there is none. At most 60 s old. Rejects with `Unavailable` when S3 is down and nothing is cached. */

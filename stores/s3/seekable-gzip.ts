@@ -1,0 +1,77 @@
+/**
+ * Seekable gzip: one ordinary single-member gzip stream whose blocks can be inflated alone.
+ *
+ * Every block is a raw deflate stream of its own that ends on a byte boundary (Z_FULL_FLUSH), so `zcat`, Athena
+ * and Spark read the object whole, and a reader with a block's offset reads only that block. Not multi-member
+ * gzip: Java's GZIPInputStream may stop at a member boundary and lose the rest without a word (RFC 1952, 1951).
+ */
+import { constants, crc32, deflateRaw, inflateRawSync } from 'node:zlib';
+
+/** Magic, deflate, no flags, no time, no extra flags, unknown system: the same bytes for the same input. */
+const header = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff);
+/** A final, empty deflate block. */
+const end = Uint8Array.of(0x03, 0x00);
+/** zlib runs in libuv's pool of four threads; more at once would only hold more memory (256 KiB each). */
+const lanes = 4;
+/** The largest event is 256 KiB and is alone in its block; beyond this a block is not ours. */
+const blockInflatedBytesMax = 1024 * 1024;
+
+/** Where a block's deflate data lies in the object. */
+export interface BlockRange {
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** Compresses blocks of text into one gzip stream; `offsets[i]` is where `blocks[i]` lies. */
+export async function compress(
+  blocks: readonly string[],
+): Promise<{ readonly bytes: Uint8Array; readonly offsets: readonly BlockRange[] }> {
+  const deflated = new Array<Uint8Array>(blocks.length);
+  const raw = blocks.map((block) => Buffer.from(block));
+  let next = 0;
+  const lane = async () => {
+    for (let at = next++; at < raw.length; at = next++) deflated[at] = await deflateBlock(raw[at]!);
+  };
+  const compressing = Promise.all(Array.from({ length: Math.min(lanes, raw.length) }, lane));
+  let crc = 0;
+  let size = 0;
+  for (const block of raw) {
+    crc = crc32(block, crc);
+    size += block.length;
+  }
+  await compressing;
+  const offsets: BlockRange[] = [];
+  let offset = header.length;
+  for (const { length } of deflated) {
+    offsets.push({ offset, bytes: length });
+    offset += length;
+  }
+  const trailer = Buffer.alloc(8);
+  trailer.writeUInt32LE(crc, 0);
+  trailer.writeUInt32LE(size % 2 ** 32, 4);
+  return { bytes: Buffer.concat([header, ...deflated, end, trailer]), offsets };
+}
+
+/**
+ * The text of one block from its compressed bytes. `from` names the object and the offset for the error.
+ * Throws when the bytes are not one whole block, or when they inflate to more than a block may hold.
+ */
+export function inflateBlock(bytes: Uint8Array, from: { readonly key: string; readonly offset: number }): string {
+  try {
+    const whole = Buffer.concat([bytes, end]);
+    const text = inflateRawSync(whole, { maxOutputLength: blockInflatedBytesMax, chunkSize: 128 * 1024 });
+    return utf8.decode(text);
+  } catch (cause) {
+    const range = `bytes ${from.offset}-${from.offset + bytes.length - 1}`;
+    throw new Error(`${from.key}: ${range} are not a block: ${(cause as Error).message}`, { cause });
+  }
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function deflateBlock(block: Uint8Array): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const options = { level: 6, finishFlush: constants.Z_FULL_FLUSH, chunkSize: 64 * 1024 };
+    deflateRaw(block, options, (error, deflated) => (error ? reject(error) : resolve(deflated)));
+  });
+}
