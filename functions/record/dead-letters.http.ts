@@ -5,7 +5,6 @@
  * none, and readers see a repeated event once. Unknown queue names answer not_found.
  */
 import * as z from 'zod';
-import { Problem } from '#core/event/problem.ts';
 import type { DeadLetterDesk } from '#core/record/ports.ts';
 import { jsonBody, onHttp, requireScope } from '#functions/runtime/http.ts';
 import { openDeadLetterDesk } from '#functions/runtime/open.ts';
@@ -25,26 +24,20 @@ export const redriveBody = z.strictObject({
 
 export async function deadLetters({ desk }: DeadLettersPorts, request: HttpRequest): Promise<HttpResponse> {
   requireScope(request, 'admin');
-  const queues = await desk.list();
   const name = request.params.queue;
   if (name === undefined) {
-    return {
-      status: 200,
-      body: { queues: queues.map((one) => ({ queue: one.queue, visible: one.visible, in_flight: one.inFlight })) },
-    };
+    const queues = await desk.list();
+    return { status: 200, body: { queues: queues.map(shown) } };
   }
-  if (!queues.some((one) => one.queue === name)) throw new Problem('not_found', 'There is no such queue.');
   if (request.method === 'GET') return { status: 200, body: { messages: (await desk.peek(name, peekMax)).map(shown) } };
   const { limit } = request.body && request.body.length > 0 ? jsonBody(request, redriveBody) : {};
   return { status: 200, body: { moved: await desk.redrive(name, limit) } };
 }
 
-function shown(message: Awaited<ReturnType<DeadLetterDesk['peek']>>[number]): object {
+/** The wire writes names in snake_case. */
+function shown(one: object): object {
   return Object.fromEntries(
-    Object.entries(message).map(([name, value]) => [
-      name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-      value,
-    ]),
+    Object.entries(one).map(([name, value]) => [name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value]),
   );
 }
 
