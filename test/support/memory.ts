@@ -1,0 +1,285 @@
+/** Every place of the record path in memory: for tests of verbs, and held to the same contract suites as the drivers. */
+import { createHash } from 'node:crypto';
+import type { PublishedKey, TenantPolicy } from '#core/access/access.ts';
+import type { Event } from '#core/event/event.ts';
+import { Problem } from '#core/event/problem.ts';
+import type { Catalogue, CriticalEvents, Position } from '#core/query/ports.ts';
+import {
+  type Announcer,
+  type Claim,
+  type Claims,
+  type CommitResult,
+  type Control,
+  type DeadLetters,
+  type IntakeQueue,
+  type IntakeQueues,
+  type Ledger,
+  Missing,
+  type Outlet,
+  type Publisher,
+  type Segments,
+  Unavailable,
+} from '#core/record/ports.ts';
+import type { Segment, SegmentPart, SegmentPlan } from '#core/record/segment.ts';
+import { compress } from '#stores/s3/seekable-gzip.ts';
+import { segmentOf } from '#stores/s3/segment-index.ts';
+
+/** A place that a test can take down: every call rejects with `Unavailable` while `down` is true. */
+export class MemoryPlace {
+  down = false;
+
+  protected reach(): void {
+    if (this.down) throw new Unavailable(this.constructor.name);
+  }
+}
+
+export class MemoryOutlet extends MemoryPlace implements Outlet {
+  readonly messages: { readonly body: string; readonly group: string }[] = [];
+
+  async send(messages: readonly { readonly body: string; readonly group: string }[]): Promise<void> {
+    this.reach();
+    this.messages.push(...messages);
+  }
+}
+
+export class MemoryDeadLetters extends MemoryPlace implements DeadLetters {
+  readonly buried: Parameters<DeadLetters['bury']>[0][] = [];
+
+  async bury(message: Parameters<DeadLetters['bury']>[0]): Promise<void> {
+    this.reach();
+    this.buried.push(message);
+  }
+}
+
+export class MemoryControl extends MemoryPlace implements Control, Publisher {
+  readonly keys = new Map<string, PublishedKey>();
+  readonly tenants = new Map<string, TenantPolicy>();
+  readonly intakes = new Map<string, string>();
+
+  async key(keyId: string): Promise<PublishedKey | undefined> {
+    this.reach();
+    return this.keys.get(keyId);
+  }
+
+  async tenant(tenantId: string): Promise<TenantPolicy | undefined> {
+    this.reach();
+    return this.tenants.get(tenantId);
+  }
+
+  async intakeTenant(queueName: string): Promise<string | undefined> {
+    this.reach();
+    return this.intakes.get(queueName);
+  }
+
+  async putKey(key: PublishedKey): Promise<void> {
+    this.reach();
+    this.keys.set(key.keyId, key);
+  }
+
+  async putTenant(policy: TenantPolicy): Promise<void> {
+    this.reach();
+    this.tenants.set(policy.tenant, policy);
+  }
+
+  async putIntake(queueName: string, tenantId: string): Promise<void> {
+    this.reach();
+    this.intakes.set(queueName, tenantId);
+  }
+}
+
+export class MemoryClaims extends MemoryPlace implements Claims {
+  readonly claims = new Map<string, Claim>();
+
+  async claim(tenant: string, idempotencyKey: string, claim: Claim): Promise<Claim> {
+    this.reach();
+    const name = JSON.stringify([tenant, idempotencyKey]);
+    const held = this.claims.get(name) ?? claim;
+    this.claims.set(name, held);
+    return held;
+  }
+}
+
+export class MemorySegments extends MemoryPlace implements Segments {
+  readonly objects = new Map<string, Uint8Array>();
+
+  async write(plan: SegmentPlan): Promise<Segment> {
+    this.reach();
+    if (this.objects.has(plan.key)) throw new Problem('conflict', `${plan.key} exists already.`);
+    const { bytes, offsets } = await compress(plan.blocks.map((block) => block.text));
+    this.objects.set(plan.key, bytes);
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    return segmentOf(plan, { bytes: bytes.length, sha256, offsets });
+  }
+
+  async read(key: string, offset: number, bytes: number): Promise<Uint8Array> {
+    this.reach();
+    const object = this.objects.get(key);
+    if (!object) throw new Missing(key);
+    return object.subarray(offset, offset + bytes);
+  }
+
+  async *list(from: Date, to: Date): AsyncIterable<{ readonly key: string; readonly bytes: number }> {
+    this.reach();
+    for (const [key, object] of [...this.objects].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const time = Number.parseInt(key.split('/').at(-1)!.replaceAll('-', '').slice(0, 12), 16);
+      if (time >= from.getTime() && time < to.getTime()) yield { key, bytes: object.length };
+    }
+  }
+
+  async remove(key: string): Promise<void> {
+    this.reach();
+    this.objects.delete(key);
+  }
+}
+
+export class MemoryAnnouncer extends MemoryPlace implements Announcer {
+  readonly announcements: Parameters<Announcer['announce']>[0][] = [];
+
+  async announce(batch: Parameters<Announcer['announce']>[0]): Promise<void> {
+    this.reach();
+    this.announcements.push(batch);
+  }
+}
+
+export class MemoryIntakeQueues extends MemoryPlace implements IntakeQueues {
+  readonly queues = new Map<string, IntakeQueue>();
+
+  async open(tenant: string): Promise<IntakeQueue> {
+    this.reach();
+    const queueName = `intake-${this.queues.size + 1}`;
+    const made = { queueName, queueUrl: `http://127.0.0.1/0/${queueName}`, queueArn: `arn:aws:sqs:x:0:${queueName}` };
+    const queue = this.queues.get(tenant) ?? made;
+    this.queues.set(tenant, queue);
+    return queue;
+  }
+
+  async find(tenant: string): Promise<IntakeQueue | undefined> {
+    this.reach();
+    return this.queues.get(tenant);
+  }
+}
+
+/** The ledger, the critical events and the catalogue over one state, as Postgres holds them. */
+export class MemoryLedger extends MemoryPlace implements Ledger, CriticalEvents, Catalogue {
+  /** By `tenant/id`. */
+  readonly events = new Map<string, Event>();
+  /** In commit order. */
+  readonly committed: SegmentPart[] = [];
+  readonly segments = new Map<string, { readonly segment: Segment; readonly at: number; announced: boolean }>();
+  /** ms since 1970; commits are stamped with it. */
+  now = Date.now;
+
+  async known(ids: readonly { readonly tenant: string; readonly id: string }[]): Promise<Set<string>> {
+    this.reach();
+    return new Set(ids.map(({ tenant, id }) => `${tenant}/${id}`).filter((name) => this.events.has(name)));
+  }
+
+  async commit(
+    segment: Segment,
+    events: readonly { readonly event: Event; readonly line: string }[],
+  ): Promise<CommitResult> {
+    this.reach();
+    if (this.segments.has(segment.id)) throw new Problem('conflict', `Segment ${segment.id} is committed already.`);
+    this.segments.set(segment.id, { segment, at: this.now(), announced: false });
+    let duplicates = 0;
+    for (const { event } of segment.tier === 'critical' ? events : []) {
+      const name = `${event.tenant}/${event.id}`;
+      if (this.events.has(name)) duplicates++;
+      else this.events.set(name, event);
+    }
+    const parts = segment.parts.map((part) => ({
+      ...part,
+      seq: BigInt(this.committed.filter((other) => other.tenant === part.tenant).length + 1),
+    }));
+    this.committed.push(...parts);
+    return { duplicates, parts };
+  }
+
+  async announced(segmentIds: readonly string[]): Promise<void> {
+    this.reach();
+    for (const id of segmentIds) {
+      const row = this.segments.get(id);
+      if (row) row.announced = true;
+    }
+  }
+
+  async unannounced(before: Date, limit: number): ReturnType<Ledger['unannounced']> {
+    this.reach();
+    return [...this.segments.values()]
+      .filter((row) => !row.announced && row.at < before.getTime())
+      .slice(0, limit)
+      .map(({ segment: { id, key, tier, parts } }) => ({
+        segment: id,
+        key,
+        tier,
+        tenants: parts.map((part) => part.tenant),
+      }));
+  }
+
+  async catalogued(keys: readonly string[]): Promise<Set<string>> {
+    this.reach();
+    const held = new Set([...this.segments.values()].map(({ segment }) => segment.key));
+    return new Set(keys.filter((key) => held.has(key)));
+  }
+
+  async page(
+    tenant: string,
+    filter: { readonly from?: number; readonly to?: number },
+    after: Position | undefined,
+    limit: number,
+  ): ReturnType<CriticalEvents['page']> {
+    this.reach();
+    const rows = [...this.events.values()]
+      .filter((event) => event.tenant === tenant)
+      .map((event) => ({ event, time: Date.parse(event.occurred_at), id: event.id }))
+      .filter(({ time }) => time >= (filter.from ?? -Infinity) && time < (filter.to ?? Infinity))
+      .filter((row) => after === undefined || newestFirst(after, row) < 0)
+      .sort(newestFirst);
+    const events = rows.slice(0, limit).map(({ event }) => event);
+    const bytes = events.reduce((sum, event) => sum + JSON.stringify(event).length, 0);
+    return { events, bytes, exhausted: rows.length <= limit };
+  }
+
+  async get(tenant: string, id: string): Promise<Event | undefined> {
+    this.reach();
+    return this.events.get(`${tenant}/${id}`);
+  }
+
+  async parts(
+    tenant: string,
+    range: { readonly from: number; readonly to: number },
+    before: { readonly maxTime: number; readonly seq: bigint } | undefined,
+    limit: number,
+  ): Promise<readonly SegmentPart[]> {
+    this.reach();
+    return this.committed
+      .filter((part) => part.tenant === tenant && part.tier === 'bulk')
+      .filter((part) => part.maxTime >= range.from && part.minTime <= range.to)
+      .filter((part) => before === undefined || latestFirst(before, part) < 0)
+      .sort(latestFirst)
+      .slice(0, limit);
+  }
+
+  async partsWithId(tenant: string, id: string): Promise<readonly SegmentPart[]> {
+    this.reach();
+    return this.committed.filter(
+      (part) => part.tenant === tenant && part.tier === 'bulk' && part.minId <= id && id <= part.maxId,
+    );
+  }
+
+  async partsAfter(tenant: string, after: bigint, limit: number): Promise<readonly SegmentPart[]> {
+    this.reach();
+    return this.committed.filter((part) => part.tenant === tenant && part.seq > after).slice(0, limit);
+  }
+}
+
+function newestFirst(a: Position, b: Position): number {
+  if (a.time !== b.time) return b.time - a.time;
+  return a.id === b.id ? 0 : a.id > b.id ? -1 : 1;
+}
+
+type PartPosition = { readonly maxTime: number; readonly seq: bigint };
+
+function latestFirst(a: PartPosition, b: PartPosition): number {
+  return b.maxTime - a.maxTime || (a.seq === b.seq ? 0 : a.seq > b.seq ? -1 : 1);
+}
