@@ -1,6 +1,6 @@
 /** The places that answers come from. */
 import type { Event } from '#core/event/event.ts';
-import type { SegmentPart } from '#core/record/segment.ts';
+import type { Block, SegmentPart } from '#core/record/segment.ts';
 import type { Filter } from './filter.ts';
 
 /** A position in the order of answers: newest first, by (occurred_at, id), both descending. */
@@ -8,6 +8,12 @@ export interface Position {
   /** ms since 1970 */
   readonly time: number;
   readonly id: string;
+}
+
+/** A position in the feed: parts up to `seq` are read, and `offset` events of the part after it. */
+export interface FeedPosition {
+  readonly seq: bigint;
+  readonly offset: number;
 }
 
 /** Critical events in Postgres. Every call runs under the tenant's row-level security. */
@@ -44,4 +50,14 @@ export interface Catalogue {
   partsWithId(tenant: string, id: string): Promise<readonly SegmentPart[]>;
   /** Parts of both tiers with seq > after, ascending: the pollers' order. */
   partsAfter(tenant: string, after: bigint, limit: number): Promise<readonly SegmentPart[]>;
+}
+
+/** Reads blocks of segments. */
+export interface BlockReader {
+  /**
+   * The text of some blocks of one part, one for each block in the order given: JSON lines, each ended by a
+   * newline. Blocks must come by ascending offset; neighbours are fetched with one range read. Rejects with
+   * `Missing` when the segment is gone. Safe to call concurrently.
+   */
+  read(part: SegmentPart, blocks: readonly Block[]): Promise<readonly string[]>;
 }

@@ -1,0 +1,124 @@
+/**
+ * One question over both tiers: Aurora's critical events and the bulk blocks in S3, merged newest first.
+ *
+ * What can go wrong: too much to read (the page ends early, says so, and its cursor goes on from the last
+ * proven position), a segment that is gone (named in the answer), the same event in two places (one is kept).
+ */
+import type { Event } from '#core/event/event.ts';
+import type { Filter } from '#core/query/filter.ts';
+import { matcher } from '#core/query/matches.ts';
+import { comparePositions, end, first, Merge, positionOf, start } from '#core/query/merge.ts';
+import type { BlockReader, Catalogue, CriticalEvents, Position } from '#core/query/ports.ts';
+import { BlockSource } from './block-source.ts';
+
+export interface AnswerPorts {
+  readonly critical: CriticalEvents;
+  readonly catalogue: Catalogue;
+  readonly blocks: BlockReader;
+  /** Ms since 1970, now. */
+  readonly clock: () => number;
+}
+
+export interface Question {
+  readonly tenant: string;
+  readonly filter: Filter;
+  readonly after: Position | undefined;
+  readonly limit: number;
+}
+
+/** What one request may cost. */
+export interface Budget {
+  /** Bytes read from S3 and Aurora. */
+  readonly bytesMax: number;
+  /** Ms since 1970 when reading stops. */
+  readonly until: number;
+}
+
+export interface Answer {
+  readonly events: readonly Event[];
+  /** Where the next page goes on; undefined when there is nothing more. */
+  readonly next: Position | undefined;
+  /** False when the budget ended before the page was full, or a segment is missing. */
+  readonly complete: boolean;
+  readonly scannedBytes: number;
+  readonly sources: { readonly critical: { rows: number }; readonly bulk: { parts: number; blocks: number } };
+  /** Keys of segments that the catalogue names and S3 does not have. */
+  readonly missing: readonly string[];
+}
+
+/** Fewer round trips for sparse filters, and a page of large rows still fits the memory. */
+const rowsPerPageMin = 100;
+const rowsPerPageMax = 1000;
+
+export async function answer(ports: AnswerPorts, question: Question, budget: Budget): Promise<Answer> {
+  const { after, limit } = question;
+  const isMatch = matcher(question.filter);
+  const merge = new Merge(after, limit);
+  const offer = (event: Event) => {
+    if (isMatch(event)) merge.offer(event);
+  };
+  const critical = new CriticalSource(ports.critical, question, offer);
+  const bulk = new BlockSource(ports.catalogue, ports.blocks, question, offer);
+  const scannedBytes = () => critical.bytes + bulk.bytes;
+
+  let outOfBudget = false;
+  await Promise.all([critical.advance(), bulk.advance(budget.bytesMax)]);
+  for (;;) {
+    const proven = first(critical.frontier, bulk.frontier);
+    merge.release(proven);
+    if (merge.full || proven === end) break;
+    // A page always gets somewhere: else a caller would go round in circles with one cursor.
+    const progressed = comparePositions(proven, after ?? start) > 0;
+    outOfBudget = progressed && (scannedBytes() >= budget.bytesMax || ports.clock() >= budget.until);
+    if (outOfBudget) break;
+    // The source that holds the merge up goes on; the other has read ahead of it already.
+    if (comparePositions(critical.frontier, bulk.frontier) <= 0) await critical.advance();
+    else await bulk.advance(budget.bytesMax - scannedBytes());
+  }
+  const proven = first(critical.frontier, bulk.frontier);
+  const done = proven === end && !merge.more;
+  const next = merge.full ? merge.last : proven;
+  const missing = [...bulk.missing].sort();
+  return {
+    events: merge.page,
+    next: done ? undefined : next,
+    complete: !outOfBudget && missing.length === 0,
+    scannedBytes: scannedBytes(),
+    sources: { critical: { rows: critical.rows }, bulk: { parts: bulk.parts, blocks: bulk.blocksRead } },
+    missing,
+  };
+}
+
+/** Critical events, page by page. */
+class CriticalSource {
+  frontier: Position = start;
+  bytes = 0;
+  rows = 0;
+  readonly #critical: CriticalEvents;
+  readonly #question: Question;
+  readonly #offer: (event: Event) => void;
+  #after: Position | undefined;
+  #limit: number;
+
+  constructor(critical: CriticalEvents, question: Question, offer: (event: Event) => void) {
+    this.#critical = critical;
+    this.#question = question;
+    this.#offer = offer;
+    this.#after = question.after;
+    this.#limit = Math.min(rowsPerPageMax, Math.max(rowsPerPageMin, question.limit + 1));
+  }
+
+  async advance(): Promise<void> {
+    if (this.frontier === end) return;
+    const { tenant, filter } = this.#question;
+    const page = await this.#critical.page(tenant, filter, this.#after, this.#limit);
+    this.#limit = rowsPerPageMax;
+    this.bytes += page.bytes;
+    this.rows += page.events.length;
+    for (const event of page.events) this.#offer(event);
+    const last = page.events.at(-1);
+    if (!page.exhausted && !last) throw new Error('a page of critical events was empty and not the last');
+    this.#after = last && positionOf(last);
+    this.frontier = page.exhausted ? end : this.#after!;
+  }
+}

@@ -1,0 +1,157 @@
+/**
+ * Feed: all events of a tenant in the order of their commits, for pollers.
+ *
+ * Whoever follows the cursor misses nothing, not even an event whose time is long past; an event may come
+ * twice. The cursor is a commit number and a place inside that commit, so an empty page answers with the
+ * cursor it was asked with, and the next poll goes on from there.
+ */
+import type { Event } from '#core/event/event.ts';
+import { Problem, problemOf } from '#core/event/problem.ts';
+import { feedCursor, readFeedCursor } from '#core/query/cursor.ts';
+import { canonicalFilter, confine } from '#core/query/filter.ts';
+import { matcher } from '#core/query/matches.ts';
+import { nearest } from '#core/query/nearest.ts';
+import type { BlockReader, Catalogue, FeedPosition } from '#core/query/ports.ts';
+import { Missing } from '#core/record/ports.ts';
+import type { Block, SegmentPart } from '#core/record/segment.ts';
+import { onHttp, requireScope } from '#functions/runtime/http.ts';
+import { openBlocks, openCatalogue, openCursorKey, openHmac } from '#functions/runtime/open.ts';
+import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
+import { eventsOf } from './block-source.ts';
+import { pageBody, pageBytesMax } from './cut-page.ts';
+
+export interface FeedPorts {
+  readonly catalogue: Catalogue;
+  readonly blocks: BlockReader;
+  readonly clock: () => number;
+  readonly cursorKey: Uint8Array;
+  readonly hmac: (key: Uint8Array, data: string) => Uint8Array;
+}
+
+const limitDefault = 100;
+const limitMax = 1000;
+const partsPerPage = 32;
+/** A key of one project may have to pass over many events of others: then the page ends early. */
+const scanMsMax = 15_000;
+
+export async function feed(ports: FeedPorts, request: HttpRequest): Promise<HttpResponse> {
+  const caller = requireScope(request, 'events:read');
+  const { after, limit } = feedQuery(request.query);
+  const filter = confine({}, caller);
+  const bounds = canonicalFilter(filter);
+  const mac = (data: string) => ports.hmac(ports.cursorKey, data);
+  let from: FeedPosition = { seq: 0n, offset: 0 };
+  if (after !== undefined) {
+    const read = readFeedCursor(mac, caller.tenant, bounds, after);
+    if (!read.ok) throw problemOf(read.fault);
+    from = read.value;
+  }
+  const page = new Page(limit, from, matcher(filter), request.now.getTime() + scanMsMax, ports.clock);
+  const missing: string[] = [];
+  for (let more = true; more && !page.ended; ) {
+    const parts = await ports.catalogue.partsAfter(caller.tenant, page.at.seq, partsPerPage);
+    more = parts.length === partsPerPage;
+    for (const part of parts) {
+      if (page.ended) break;
+      await readPart(ports.blocks, part, page).catch((error: unknown) => {
+        if (!(error instanceof Missing)) throw error;
+        // Named and passed over: a segment that is gone must not hold a poller up for ever.
+        missing.push(part.key);
+        page.passPart(part);
+      });
+    }
+  }
+  const next = feedCursor(mac, caller.tenant, bounds, page.at);
+  const query = `after=${next}${request.query.has('limit') ? `&limit=${limit}` : ''}`;
+  return {
+    status: 200,
+    headers: { 'content-type': 'application/json', link: `</v1/events/feed?${query}>; rel="next"` },
+    body: pageBody(page.texts, { next, ...(missing.length === 0 ? {} : { missing }) }),
+  };
+}
+
+/** Blocks of a part from the page's place on, one at a time: pages are mostly smaller than blocks. */
+async function readPart(reader: BlockReader, part: SegmentPart, page: Page): Promise<void> {
+  const blocks: readonly Block[] = part.blocks.toSorted((a, b) => a.offset - b.offset);
+  let first = 0;
+  for (const block of blocks) {
+    if (page.ended) return;
+    if (page.at.offset < first + block.events) {
+      const [text] = await reader.read(part, [block]);
+      const events = eventsOf(text!);
+      page.take(events.slice(page.at.offset - first));
+    }
+    first += block.events;
+  }
+  if (page.at.offset >= first) page.passPart(part);
+}
+
+/** What goes into one answer, and where the next one begins. */
+class Page {
+  readonly texts: string[] = [];
+  at: FeedPosition;
+  #bytes = 0;
+  #cut = false;
+  readonly #limit: number;
+  readonly #wanted: (event: Event) => boolean;
+  readonly #until: number;
+  readonly #clock: () => number;
+
+  constructor(limit: number, at: FeedPosition, wanted: (event: Event) => boolean, until: number, clock: () => number) {
+    this.#limit = limit;
+    this.at = at;
+    this.#wanted = wanted;
+    this.#until = until;
+    this.#clock = clock;
+  }
+
+  get ended(): boolean {
+    return this.#cut || this.texts.length >= this.#limit || this.#clock() >= this.#until;
+  }
+
+  take(events: readonly Event[]): void {
+    for (const event of events) {
+      if (this.#cut || this.texts.length >= this.#limit) return;
+      if (this.#wanted(event)) {
+        const text = JSON.stringify(event);
+        const bytes = Buffer.byteLength(text) + 1;
+        if (this.#bytes + bytes > pageBytesMax && this.texts.length > 0) {
+          this.#cut = true;
+          return;
+        }
+        this.#bytes += bytes;
+        this.texts.push(text);
+      }
+      this.at = { seq: this.at.seq, offset: this.at.offset + 1 };
+    }
+  }
+
+  passPart(part: SegmentPart): void {
+    this.at = { seq: part.seq, offset: 0 };
+  }
+}
+
+function feedQuery(query: URLSearchParams): { readonly after: string | undefined; readonly limit: number } {
+  for (const name of new Set(query.keys())) {
+    if (name !== 'after' && name !== 'limit') {
+      const guess = nearest(name, ['after', 'limit']);
+      const hint = guess === undefined ? 'It takes after and limit.' : `Did you mean ${guess}?`;
+      throw new Problem('filter_invalid', `The feed has no parameter ${JSON.stringify(name.slice(0, 60))}. ${hint}`);
+    }
+    if (query.getAll(name).length > 1)
+      throw new Problem('filter_invalid', `Send ${name} once.`, { pointer: `/${name}` });
+  }
+  const limit = query.get('limit') ?? String(limitDefault);
+  if (!/^\d{1,4}$/.test(limit) || Number(limit) < 1 || Number(limit) > limitMax) {
+    throw new Problem('filter_invalid', `limit must be a whole number from 1 to ${limitMax}.`, { pointer: '/limit' });
+  }
+  return { after: query.get('after') ?? undefined, limit: Number(limit) };
+}
+
+export const handler = onHttp(feed, {
+  catalogue: openCatalogue,
+  blocks: openBlocks,
+  clock: () => Date.now,
+  cursorKey: openCursorKey,
+  hmac: openHmac,
+});

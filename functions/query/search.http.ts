@@ -1,0 +1,79 @@
+/**
+ * Search: one filter, one cursor, both tiers.
+ *
+ * What can go wrong: a filter that we do not know (refused and named), a cursor of another question or tenant
+ * (refused), too much to read (complete: false and a cursor that goes on). Never a silent truncation.
+ */
+
+import * as z from 'zod';
+import { problemOf } from '#core/event/problem.ts';
+import { readSearchCursor, searchCursor } from '#core/query/cursor.ts';
+import { canonicalFilter, confine, matchesNothing, parseFilter, parseSearch } from '#core/query/filter.ts';
+import { positionOf } from '#core/query/merge.ts';
+import type { Position } from '#core/query/ports.ts';
+import { jsonBody, onHttp, requireScope } from '#functions/runtime/http.ts';
+import { openBlocks, openCatalogue, openCritical, openCursorKey, openHmac } from '#functions/runtime/open.ts';
+import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
+import { type Answer, type AnswerPorts, answer } from './answer.ts';
+import { cutPage, pageBody } from './cut-page.ts';
+
+export interface SearchPorts extends AnswerPorts {
+  readonly cursorKey: Uint8Array;
+  readonly hmac: (key: Uint8Array, data: string) => Uint8Array;
+}
+
+/** About what one Lambda reads and inflates in the time it has. */
+const scanBytesMax = 64 * 1024 * 1024;
+/** Of the 29 s that API Gateway waits; the rest is for the last round and the way back. */
+const scanMsMax = 20_000;
+
+const nothing: Answer = {
+  events: [],
+  next: undefined,
+  complete: true,
+  scannedBytes: 0,
+  sources: { critical: { rows: 0 }, bulk: { parts: 0, blocks: 0 } },
+  missing: [],
+};
+
+export async function search(ports: SearchPorts, request: HttpRequest): Promise<HttpResponse> {
+  const caller = requireScope(request, 'events:read');
+  const parsed = request.method === 'POST' ? parseSearch(jsonBody(request, z.json())) : parseFilter(request.query);
+  if (!parsed.ok) throw problemOf(parsed.fault);
+  const { limit, cursor } = parsed.value;
+  const filter = confine(parsed.value.filter, caller);
+  const canonical = canonicalFilter(filter);
+  const mac = (data: string) => ports.hmac(ports.cursorKey, data);
+  let after: Position | undefined;
+  if (cursor !== undefined) {
+    const read = readSearchCursor(mac, caller.tenant, canonical, cursor);
+    if (!read.ok) throw problemOf(read.fault);
+    after = read.value;
+  }
+  const budget = { bytesMax: scanBytesMax, until: request.now.getTime() + scanMsMax };
+  const found = matchesNothing(filter)
+    ? nothing
+    : await answer(ports, { tenant: caller.tenant, filter, after, limit }, budget);
+  const { texts, cut } = cutPage(found.events);
+  const next = cut ? positionOf(found.events[texts.length - 1]!) : found.next;
+  return {
+    status: 200,
+    headers: { 'content-type': 'application/json' },
+    body: pageBody(texts, {
+      next_cursor: next === undefined ? null : searchCursor(mac, caller.tenant, canonical, next),
+      complete: found.complete,
+      scanned_bytes: found.scannedBytes,
+      sources: found.sources,
+      ...(found.missing.length === 0 ? {} : { missing: found.missing }),
+    }),
+  };
+}
+
+export const handler = onHttp(search, {
+  critical: openCritical,
+  catalogue: openCatalogue,
+  blocks: openBlocks,
+  clock: () => Date.now,
+  cursorKey: openCursorKey,
+  hmac: openHmac,
+});

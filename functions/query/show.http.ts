@@ -1,0 +1,60 @@
+/**
+ * Show: one event by its id.
+ *
+ * A missing id, a malformed one and another tenant's answer alike, byte for byte. Point look-ups open few
+ * blocks: the catalogue knows each part's smallest and largest id, and each block has a membership filter.
+ */
+import type { Event } from '#core/event/event.ts';
+import { Problem } from '#core/event/problem.ts';
+import { isUuid } from '#core/event/uuid.ts';
+import { confine } from '#core/query/filter.ts';
+import { matches } from '#core/query/matches.ts';
+import type { BlockReader, Catalogue, CriticalEvents } from '#core/query/ports.ts';
+import { keyOf, mayContain } from '#core/record/membership.ts';
+import { Missing } from '#core/record/ports.ts';
+import { onHttp, requireScope } from '#functions/runtime/http.ts';
+import { openBlocks, openCatalogue, openCritical } from '#functions/runtime/open.ts';
+import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
+import { eventsOf } from './block-source.ts';
+
+export interface ShowPorts {
+  readonly critical: CriticalEvents;
+  readonly catalogue: Catalogue;
+  readonly blocks: BlockReader;
+}
+
+export async function show(ports: ShowPorts, request: HttpRequest): Promise<HttpResponse> {
+  const caller = requireScope(request, 'events:read');
+  const id = (request.params.eventId ?? '').toLowerCase();
+  const event = isUuid(id) ? await findEvent(ports, caller.tenant, id) : undefined;
+  if (!event || !matches(confine({}, caller), event)) throw new Problem('not_found', 'There is no event with this id.');
+  return { status: 200, body: event };
+}
+
+async function findEvent(ports: ShowPorts, tenant: string, id: string): Promise<Event | undefined> {
+  const critical = await ports.critical.get(tenant, id);
+  if (critical) return critical;
+  let missing: Missing | undefined;
+  for (const part of await ports.catalogue.partsWithId(tenant, id)) {
+    const blocks = part.blocks.filter((block) => mayContain(block.filter, keyOf('id', id)));
+    if (blocks.length === 0) continue;
+    try {
+      const texts = await ports.blocks.read(part, blocks);
+      const found = texts.flatMap(eventsOf).find((event) => event.id === id);
+      if (found) return found;
+    } catch (error) {
+      if (!(error instanceof Missing)) throw error;
+      missing = error;
+    }
+  }
+  // The event may be in the segment that cannot be read: "not found" would be a guess.
+  if (missing) {
+    throw new Problem('unavailable', 'A segment that may hold this event cannot be read now.', {
+      retryAfterSeconds: 60,
+      cause: missing,
+    });
+  }
+  return undefined;
+}
+
+export const handler = onHttp(show, { critical: openCritical, catalogue: openCatalogue, blocks: openBlocks });
