@@ -1,0 +1,115 @@
+/**
+ * The only door from verbs to stores: opens each port from the environment.
+ *
+ * A verb names the openers it needs; esbuild leaves the others, and their SDKs, out of its bundle. Each place is
+ * opened once for an execution environment, however many ports lean on it.
+ */
+import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { LambdaClient } from '@aws-sdk/client-lambda';
+import { S3Client } from '@aws-sdk/client-s3';
+import { SNSClient } from '@aws-sdk/client-sns';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import { SSMClient } from '@aws-sdk/client-ssm';
+import { uuidv7 } from '#core/event/uuid.ts';
+import { clientSettings } from '#stores/aws/clients.ts';
+import { LambdaMappings } from '#stores/lambda/mappings.ts';
+import { SegmentBlocks } from '#stores/s3/block-reader.ts';
+import { S3Claims } from '#stores/s3/claims.ts';
+import { S3Control, S3Publisher } from '#stores/s3/control.ts';
+import { S3Segments } from '#stores/s3/segments.ts';
+import { SnsAnnouncer } from '#stores/sns/announcer.ts';
+import { SqsDeadLetterDesk } from '#stores/sqs/dead-letter-desk.ts';
+import { SqsDeadLetters } from '#stores/sqs/dead-letters.ts';
+import { SqsIntakeQueues } from '#stores/sqs/intake-queues.ts';
+import { SqsOutlet } from '#stores/sqs/outlet.ts';
+import { deriveKey, SsmSecrets } from '#stores/ssm/secrets.ts';
+import { readEnv } from './env.ts';
+
+/** Remembers what an opener made; a failed opening is forgotten. */
+function once<T>(open: () => T): () => T {
+  let opened: { readonly value: T } | undefined;
+  return () => {
+    opened ??= { value: open() };
+    if (opened.value instanceof Promise) {
+      const mine = opened;
+      opened.value.catch(() => {
+        if (opened === mine) opened = undefined;
+      });
+    }
+    return opened.value;
+  };
+}
+
+const s3 = /* @__PURE__ */ once(() => new S3Client(clientSettings));
+const sqs = /* @__PURE__ */ once(() => new SQSClient(clientSettings));
+
+// What accept and the authorizer lean on.
+export const openControl = () => new S3Control(s3(), readEnv('CONTROL_BUCKET').CONTROL_BUCKET);
+export const openPublisher = () => new S3Publisher(s3(), readEnv('CONTROL_BUCKET').CONTROL_BUCKET);
+export const openClaims = () => new S3Claims(s3(), readEnv('CONTROL_BUCKET').CONTROL_BUCKET);
+export function openOutlets() {
+  const env = readEnv('CRITICAL_QUEUE_URL', 'BULK_QUEUE_URL');
+  return { critical: new SqsOutlet(sqs(), env.CRITICAL_QUEUE_URL), bulk: new SqsOutlet(sqs(), env.BULK_QUEUE_URL) };
+}
+
+// Dead letters and intake queues.
+export const openDeadLetters = () =>
+  new SqsDeadLetters(sqs(), readEnv('DEAD_LETTER_QUEUE_URL').DEAD_LETTER_QUEUE_URL);
+export const openDeadLetterDesk = () =>
+  new SqsDeadLetterDesk(sqs(), JSON.parse(readEnv('DEAD_LETTER_SOURCES').DEAD_LETTER_SOURCES));
+export function openIntakeQueues() {
+  const env = readEnv('INTAKE_QUEUE_PREFIX', 'INTAKE_FUNCTION_ARN', 'DEAD_LETTER_QUEUE_URL');
+  const mappings = new LambdaMappings(new LambdaClient(clientSettings), env.INTAKE_FUNCTION_ARN);
+  return new SqsIntakeQueues(sqs(), mappings, {
+    prefix: env.INTAKE_QUEUE_PREFIX,
+    deadLetterUrl: env.DEAD_LETTER_QUEUE_URL,
+  });
+}
+
+// Segments.
+export const openSegments = () => new S3Segments(s3(), readEnv('SEGMENTS_BUCKET').SEGMENTS_BUCKET);
+export const openBlocks = () => new SegmentBlocks(openSegments());
+export const openAnnouncer = () =>
+  new SnsAnnouncer(new SNSClient(clientSettings), readEnv('ANNOUNCE_TOPIC_ARN').ANNOUNCE_TOPIC_ARN);
+
+// The root secret and what is derived from it.
+export const openRootSecret = /* @__PURE__ */ once(
+  () => new SsmSecrets(new SSMClient(clientSettings), readEnv('ROOT_SECRET_PARAMETER').ROOT_SECRET_PARAMETER),
+);
+const derived = async (label: string) => deriveKey(await openRootSecret().rootSecret(), label);
+export const openCursorKey = () => derived('trailkeep/cursor/v1');
+const contextKey = /* @__PURE__ */ once(() => derived('trailkeep/context/v1'));
+
+// Chance and digests, which core takes as arguments.
+export const openNewId = () => (now: Date) => uuidv7(now.getTime(), randomBytes(10));
+export const openIds = () => ({
+  uuidv7: (now: Date) => uuidv7(now.getTime(), randomBytes(10)),
+  random: (bytes: number): Uint8Array => randomBytes(bytes),
+});
+export const openSha256 = () => (data: string | Uint8Array) => createHash('sha256').update(data).digest('hex');
+export const openHmac = () => (key: Uint8Array, data: string) =>
+  new Uint8Array(createHmac('sha256', key).update(data).digest());
+
+/** Files beside the bundle, in `public/`. */
+export interface PublicFiles {
+  /** The bytes of a file, or undefined. A name is made of letters, digits, `.`, `-`, `_` and single slashes. */
+  read(name: string): Promise<Uint8Array | undefined>;
+}
+
+const publicName = /^(?:[\w-][\w.-]*\/)?[\w-][\w.-]*$/;
+
+export function openPublicFiles(): PublicFiles {
+  const folder = new URL('./public/', import.meta.url);
+  return {
+    read: async (name) => {
+      if (!publicName.test(name)) return undefined;
+      try {
+        return new Uint8Array(await readFile(new URL(name, folder)));
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+        throw error;
+      }
+    },
+  };
+}
