@@ -1,0 +1,129 @@
+/**
+ * Segments on S3.
+ *
+ * The body and its `.idx` sidecar are put at once and both are durable before `write` resolves, so before any
+ * commit names them. A crash may leave either one alone; such a segment was never committed. `list` therefore
+ * shows a segment when either of its two objects is there, and `remove` takes both.
+ */
+import { createHash } from 'node:crypto';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { Problem } from '#core/event/problem.ts';
+import { segmentPrefix } from '#core/record/plan-segment.ts';
+import { Missing, type Segments } from '#core/record/ports.ts';
+import type { Segment, SegmentPlan } from '#core/record/segment.ts';
+import { nameOf, reach, statusOf } from '../aws/clients.ts';
+import { checked, isSegmentKey } from './names.ts';
+import { compress } from './seekable-gzip.ts';
+import { encodeSidecar, segmentOf, sidecarKey } from './segment-index.ts';
+
+const place = 'S3 segments';
+const hourMs = 3600_000;
+
+/** The driver of the port Segments over a bucket. */
+export class S3Segments implements Segments {
+  readonly #client: S3Client;
+  readonly #bucket: string;
+
+  constructor(client: S3Client, bucket: string) {
+    this.#client = client;
+    this.#bucket = bucket;
+  }
+
+  async write(plan: SegmentPlan): Promise<Segment> {
+    checked(plan.key, isSegmentKey);
+    const { bytes, offsets } = await compress(plan.blocks.map((block) => block.text));
+    const digest = createHash('sha256').update(bytes).digest();
+    const segment = segmentOf(plan, { bytes: bytes.length, sha256: digest.toString('hex'), offsets });
+    const sidecar = Buffer.from(encodeSidecar(segment));
+    await Promise.all([
+      this.#put(plan.key, bytes, digest, 'application/gzip'),
+      this.#put(sidecarKey(plan.key), sidecar, createHash('sha256').update(sidecar).digest(), 'application/json'),
+    ]);
+    return segment;
+  }
+
+  async read(key: string, offset: number, bytes: number): Promise<Uint8Array> {
+    checked(key, isSegmentKey);
+    const Range = `bytes=${offset}-${offset + bytes - 1}`;
+    const body = await reach(place, async () => {
+      try {
+        const answer = await this.#client.send(new GetObjectCommand({ Bucket: this.#bucket, Key: key, Range }));
+        return await answer.Body!.transformToByteArray();
+      } catch (error) {
+        if (nameOf(error) === 'NoSuchKey' || statusOf(error) === 404) throw new Missing(key, { cause: error });
+        throw error;
+      }
+    });
+    if (body.length !== bytes) throw new Error(`${key}: ${Range} has only ${body.length} bytes`);
+    return body;
+  }
+
+  async *list(from: Date, to: Date): AsyncIterable<{ readonly key: string; readonly bytes: number }> {
+    const start = Math.floor(from.getTime() / hourMs) * hourMs;
+    for (let hour = start; hour < to.getTime(); hour += hourMs) {
+      for await (const segment of this.#listHour(segmentPrefix(new Date(hour)))) {
+        const time = timeOf(segment.key);
+        if (time >= from.getTime() && time < to.getTime()) yield segment;
+      }
+    }
+  }
+
+  async remove(key: string): Promise<void> {
+    checked(key, isSegmentKey);
+    const gone = (Key: string) => this.#client.send(new DeleteObjectCommand({ Bucket: this.#bucket, Key }));
+    await reach(place, () => Promise.all([gone(key), gone(sidecarKey(key))]));
+  }
+
+  /** One hour's segments by key, which is by time: `<id>.idx` sorts right before `<id>.jsonl.gz`. */
+  async *#listHour(Prefix: string): AsyncIterable<{ readonly key: string; readonly bytes: number }> {
+    let orphan: string | undefined;
+    let ContinuationToken: string | undefined;
+    do {
+      const input = { Bucket: this.#bucket, Prefix, ContinuationToken };
+      const page = await reach(place, () => this.#client.send(new ListObjectsV2Command(input)));
+      for (const { Key = '', Size = 0 } of page.Contents ?? []) {
+        const key = Key.replace(/\.idx$/, '.jsonl.gz');
+        if (!isSegmentKey(key)) continue;
+        if (orphan !== undefined && orphan !== key) yield { key: orphan, bytes: 0 };
+        orphan = key === Key ? undefined : key;
+        if (key === Key) yield { key, bytes: Size };
+      }
+      ContinuationToken = page.NextContinuationToken;
+    } while (ContinuationToken !== undefined);
+    if (orphan !== undefined) yield { key: orphan, bytes: 0 };
+  }
+
+  async #put(Key: string, Body: Uint8Array, sha256: Buffer, ContentType: string): Promise<void> {
+    const ChecksumSHA256 = sha256.toString('base64');
+    const input = { Bucket: this.#bucket, Key, Body, ContentType, ChecksumSHA256, IfNoneMatch: '*' };
+    await reach(place, async () => {
+      try {
+        await this.#client.send(new PutObjectCommand(input));
+      } catch (error) {
+        if (statusOf(error) !== 412) throw error;
+        if (await this.#holds(Key, ChecksumSHA256)) return;
+        throw new Problem('conflict', `The segment ${Key} exists already.`, { cause: error });
+      }
+    });
+  }
+
+  /**
+   * The SDK tries again when an answer is lost, and the second try then meets the object that the first one put.
+   * The key is ours alone and fresh, so the same checksum means that our own bytes are there.
+   */
+  async #holds(Key: string, sha256: string): Promise<boolean> {
+    const input = { Bucket: this.#bucket, Key, ChecksumMode: 'ENABLED' } as const;
+    const head = await this.#client.send(new HeadObjectCommand(input));
+    return head.ChecksumSHA256 === sha256;
+  }
+}
+
+/** The time inside a segment's UUIDv7, ms since 1970. */
+const timeOf = (key: string): number => Number.parseInt(key.split('/').at(-1)!.replace('-', '').slice(0, 12), 16);
