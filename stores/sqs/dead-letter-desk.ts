@@ -88,7 +88,7 @@ export class SqsDeadLetterDesk implements DeadLetterDesk {
         const some = await this.#receive(source.deadLetterUrl, most - moved - stuck.length);
         if (some.length === 0) break;
         const results = await Promise.allSettled(some.map((message) => this.#move(message, source)));
-        const isMoved = (_: Message, at: number) => valueOf(results[at]!);
+        const isMoved = (_: Message, at: number) => wasMoved(results[at]!);
         moved += some.filter(isMoved).length;
         stuck.push(...some.filter((message, at) => !isMoved(message, at)));
         const failed = results.find((result) => result.status === 'rejected');
@@ -160,7 +160,7 @@ export class SqsDeadLetterDesk implements DeadLetterDesk {
   }
 }
 
-const valueOf = (result: PromiseSettledResult<boolean>) => result.status === 'fulfilled' && result.value;
+const wasMoved = (result: PromiseSettledResult<boolean>) => result.status === 'fulfilled' && result.value;
 
 /** The source that SQS names when it moved the message itself. */
 const movedFrom = ({ Attributes = {} }: Message): string | undefined =>
