@@ -21,6 +21,8 @@ export interface Env {
   DATABASE_NAME: string;
   /** Role to log in as, with an IAM token as the password. */
   DATABASE_USER: string;
+  /** The secret that RDS keeps for the master user; bootstrap alone reads it, because IAM logins do not exist before it ran. */
+  DATABASE_MASTER_SECRET_ARN: string;
   /** libpq's word: `verify-full` in the cloud. */
   PGSSLMODE: string;
   /** SSM SecureString with the root secret; context, cursor keys are derived from it. */

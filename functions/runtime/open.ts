@@ -8,12 +8,23 @@ import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { S3Client } from '@aws-sdk/client-s3';
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { uuidv7 } from '#core/event/uuid.ts';
 import { clientSettings } from '#stores/aws/clients.ts';
 import { LambdaMappings } from '#stores/lambda/mappings.ts';
+import { createCatalogue } from '#stores/postgres/catalogue.ts';
+import { connect } from '#stores/postgres/connect.ts';
+import { createCriticalEvents } from '#stores/postgres/critical-events.ts';
+import { createKeyRegistry } from '#stores/postgres/keys.ts';
+import { createLedger } from '#stores/postgres/ledger.ts';
+import { createMigrator } from '#stores/postgres/migrator.ts';
+import { createPartitions } from '#stores/postgres/partitions.ts';
+import { createPolicyRegistry } from '#stores/postgres/policies.ts';
+import { createProjectRegistry } from '#stores/postgres/projects.ts';
+import { createTenantRegistry } from '#stores/postgres/tenants.ts';
 import { SegmentBlocks } from '#stores/s3/block-reader.ts';
 import { S3Claims } from '#stores/s3/claims.ts';
 import { S3Control, S3Publisher } from '#stores/s3/control.ts';
@@ -54,8 +65,7 @@ export function openOutlets() {
 }
 
 // Dead letters and intake queues.
-export const openDeadLetters = () =>
-  new SqsDeadLetters(sqs(), readEnv('DEAD_LETTER_QUEUE_URL').DEAD_LETTER_QUEUE_URL);
+export const openDeadLetters = () => new SqsDeadLetters(sqs(), readEnv('DEAD_LETTER_QUEUE_URL').DEAD_LETTER_QUEUE_URL);
 export const openDeadLetterDesk = () =>
   new SqsDeadLetterDesk(sqs(), JSON.parse(readEnv('DEAD_LETTER_SOURCES').DEAD_LETTER_SOURCES));
 export function openIntakeQueues() {
@@ -80,6 +90,39 @@ export const openRootSecret = /* @__PURE__ */ once(
 const derived = async (label: string) => deriveKey(await openRootSecret().rootSecret(), label);
 export const openCursorKey = () => derived('trailkeep/cursor/v1');
 const contextKey = /* @__PURE__ */ once(() => derived('trailkeep/context/v1'));
+
+// Postgres, as the application's role, with an IAM token for a password.
+const sql = /* @__PURE__ */ once(() => {
+  const env = readEnv('DATABASE_HOST', 'DATABASE_PORT', 'DATABASE_NAME', 'DATABASE_USER', 'PGSSLMODE');
+  return connect({
+    host: env.DATABASE_HOST,
+    port: Number(env.DATABASE_PORT),
+    database: env.DATABASE_NAME,
+    user: env.DATABASE_USER,
+    sslMode: env.PGSSLMODE,
+  });
+});
+export const openLedger = async () => createLedger(sql(), await contextKey());
+export const openPartitions = () => createPartitions(sql());
+export const openCritical = async () => createCriticalEvents(sql(), await contextKey());
+export const openCatalogue = async () => createCatalogue(sql(), await contextKey());
+export const openTenants = async () => createTenantRegistry(sql(), await contextKey());
+export const openKeys = async () => createKeyRegistry(sql(), await contextKey());
+export const openProjects = async () => createProjectRegistry(sql(), await contextKey());
+export const openPolicies = async () => createPolicyRegistry(sql(), await contextKey());
+
+/** Postgres as its master: for bootstrap alone. The migrations lie in `sql/` beside the bundle. */
+export function openMigrator() {
+  const env = readEnv('DATABASE_HOST', 'DATABASE_PORT', 'DATABASE_NAME', 'DATABASE_MASTER_SECRET_ARN', 'PGSSLMODE');
+  return createMigrator(new SecretsManagerClient(clientSettings), {
+    secretArn: env.DATABASE_MASTER_SECRET_ARN,
+    host: env.DATABASE_HOST,
+    port: Number(env.DATABASE_PORT),
+    database: env.DATABASE_NAME,
+    sslMode: env.PGSSLMODE,
+    migrationsFolder: new URL('./sql/', import.meta.url).pathname,
+  });
+}
 
 // Chance and digests, which core takes as arguments.
 export const openNewId = () => (now: Date) => uuidv7(now.getTime(), randomBytes(10));
