@@ -1,0 +1,62 @@
+import { expect, test } from 'vitest';
+import { parseSchedule } from '#local/schedule-expression.ts';
+
+/** Expression, time zone, after, and the runs that follow (UTC). */
+const table: readonly (readonly [string, string, string, ...string[]])[] = [
+  ['rate(5 minutes)', 'UTC', '2026-01-01T00:01:00Z', '2026-01-01T00:05:00Z', '2026-01-01T00:10:00Z'],
+  ['rate(1 day)', 'Europe/Berlin', '2026-03-28T00:00:00Z', '2026-03-29T00:00:00Z', '2026-03-30T00:00:00Z'],
+  ['at(2026-07-01T09:00:30)', 'Europe/Berlin', '2026-01-01T00:00:00Z', '2026-07-01T07:00:30Z'],
+  ['at(2025-07-01T09:00:00)', 'UTC', '2026-01-01T00:00:00Z'],
+  ['cron(0 9 ? * MON-FRI *)', 'UTC', '2026-11-20T09:00:00Z', '2026-11-23T09:00:00Z', '2026-11-24T09:00:00Z'],
+  ['cron(0/15 * * * ? *)', 'UTC', '2026-11-20T23:46:00Z', '2026-11-21T00:00:00Z', '2026-11-21T00:15:00Z'],
+  ['cron(10,40 8-9 * * ? *)', 'UTC', '2026-11-20T08:40:00Z', '2026-11-20T09:10:00Z', '2026-11-20T09:40:00Z'],
+  ['cron(0 0 L * ? *)', 'UTC', '2028-02-01T00:00:00Z', '2028-02-29T00:00:00Z', '2028-03-31T00:00:00Z'],
+  ['cron(0 0 31 * ? *)', 'UTC', '2026-03-31T00:00:00Z', '2026-05-31T00:00:00Z', '2026-07-31T00:00:00Z'],
+  ['cron(0 0 29 2 ? *)', 'UTC', '2026-01-01T00:00:00Z', '2028-02-29T00:00:00Z', '2032-02-29T00:00:00Z'],
+  ['cron(0 8 1W * ? *)', 'UTC', '2026-07-15T00:00:00Z', '2026-08-03T08:00:00Z', '2026-09-01T08:00:00Z'],
+  ['cron(0 8 LW * ? *)', 'UTC', '2026-01-15T00:00:00Z', '2026-01-30T08:00:00Z', '2026-02-27T08:00:00Z'],
+  ['cron(0 8 ? * TUE#2 *)', 'UTC', '2026-11-11T00:00:00Z', '2026-12-08T08:00:00Z', '2027-01-12T08:00:00Z'],
+  ['cron(0 8 ? * 6L *)', 'UTC', '2026-11-01T00:00:00Z', '2026-11-27T08:00:00Z', '2026-12-25T08:00:00Z'],
+  ['cron(0 0 ? JAN SUN 2027-2028)', 'UTC', '2027-01-31T00:00:00Z', '2028-01-02T00:00:00Z'],
+  ['cron(0 0 1 1 ? 2020)', 'UTC', '2026-01-01T00:00:00Z'],
+  ['cron(0 12 ? * FRI-MON *)', 'UTC', '2026-11-19T13:00:00Z', '2026-11-20T12:00:00Z', '2026-11-21T12:00:00Z'],
+  // Berlin's clock skips 02:00–03:00 on 29 March 2026: no run that day.
+  ['cron(30 2 * * ? *)', 'Europe/Berlin', '2026-03-28T12:00:00Z', '2026-03-30T00:30:00Z', '2026-03-31T00:30:00Z'],
+  // …and shows 02:00–03:00 twice on 25 October 2026: the first one runs.
+  ['cron(30 2 * * ? *)', 'Europe/Berlin', '2026-10-24T12:00:00Z', '2026-10-25T00:30:00Z', '2026-10-26T01:30:00Z'],
+  // An hourly job skips the hour that is not there, and does not run the doubled hour twice.
+  ['cron(0 * * * ? *)', 'Europe/Berlin', '2026-03-29T00:00:00Z', '2026-03-29T01:00:00Z', '2026-03-29T02:00:00Z'],
+  ['cron(0 * * * ? *)', 'Europe/Berlin', '2026-10-25T00:00:00Z', '2026-10-25T02:00:00Z', '2026-10-25T03:00:00Z'],
+  ['cron(0 9 * * ? *)', 'America/New_York', '2026-03-07T20:00:00Z', '2026-03-08T13:00:00Z', '2026-03-09T13:00:00Z'],
+  ['cron(0 0 * * ? *)', 'Asia/Kathmandu', '2026-01-01T00:00:00Z', '2026-01-01T18:15:00Z', '2026-01-02T18:15:00Z'],
+  ['cron(0 0 1 * ? *)', 'Pacific/Kiritimati', '2026-01-15T00:00:00Z', '2026-01-31T10:00:00Z', '2026-02-28T10:00:00Z'],
+  // Lord Howe's clock moves by half an hour: 02:15 is skipped on 4 October 2026.
+  ['cron(15 2 * * ? *)', 'Australia/Lord_Howe', '2026-10-03T00:00:00Z', '2026-10-04T15:15:00Z'],
+];
+
+test.each(table)('%s in %s after %s', (expression, zone, after, ...runs) => {
+  const next = parseSchedule(expression, zone);
+  let at = Date.parse(after);
+  for (const run of runs) {
+    const found = next(at);
+    expect(found && new Date(found).toISOString()).toBe(new Date(run).toISOString());
+    at = found!;
+  }
+  if (runs.length === 0 || expression.startsWith('at(')) expect(next(at)).toBeUndefined();
+});
+
+test.each([
+  'every day',
+  'rate(0 minutes)',
+  'rate(5 seconds)',
+  'rate(minutes)',
+  'cron(0 9 * * *)',
+  'cron(0 9 * * * *)',
+  'cron(0 9 ? * ? *)',
+  'cron(60 9 * * ? *)',
+  'cron(0 9 ? * FUN *)',
+  'cron(0/0 9 * * ? *)',
+  'at(tomorrow)',
+])('%s is refused', (expression) => {
+  expect(() => parseSchedule(expression)).toThrow(RangeError);
+});
