@@ -90,6 +90,7 @@ export const openRootSecret = /* @__PURE__ */ once(
 const derived = async (label: string) => deriveKey(await openRootSecret().rootSecret(), label);
 export const openCursorKey = () => derived('trailkeep/cursor/v1');
 const contextKey = /* @__PURE__ */ once(() => derived('trailkeep/context/v1'));
+export const openContextKey = contextKey;
 
 // Postgres, as the application's role, with an IAM token for a password.
 const sql = /* @__PURE__ */ once(() => {
