@@ -1,0 +1,53 @@
+/** What a tenant decides for itself, as it comes over HTTP and as it is published. */
+import * as z from 'zod';
+import { categories, crudLetters, severities, tiers } from '#core/event/event.ts';
+import type { CatalogueRule, TenantPolicy } from './access.ts';
+import type { Tenant, TenantSettings } from './ports.ts';
+
+/** Rules are tried one after the other for each event: 500 take about 10 µs. */
+export const catalogueRulesMax = 500;
+/** Compiled by every accept of the tenant at its first event. */
+export const schemasMax = 200;
+/** One schema; the published document stays readable in one small GET. */
+export const schemaBytesMax = 32 * 1024;
+/** All of a tenant's schemas: accept holds the policies of many tenants in memory. */
+export const schemasBytesMax = 1024 * 1024;
+
+const actionPattern = z
+  .string()
+  .max(128)
+  .regex(/^(\*|[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(\.?\*)?)$/, 'must be an action as noun.verb, and may end in *');
+const rule = z
+  .strictObject({
+    action: actionPattern,
+    category: z.enum(categories).optional(),
+    tier: z.enum(tiers).optional(),
+    crud: z.enum(crudLetters).optional(),
+    severity: z.enum(severities).optional(),
+  })
+  .refine((one) => Object.keys(one).length > 1, 'must set a category, tier, crud or severity');
+
+/** Body of PUT /v1/policy: the whole policy, without the schemas, which have paths of their own. */
+export const policyBody = z.strictObject({
+  catalogue: z.array(rule).max(catalogueRulesMax).default([]),
+  tiers: z.partialRecord(z.enum(categories), z.enum(tiers)).default({}),
+  schema_mode: z.enum(['refuse', 'flag']).default('refuse'),
+});
+
+/** The settings that a body stands for; the schemas stay as they are. */
+export function settingsOf(body: z.output<typeof policyBody>, schemas: TenantSettings['schemas']): TenantSettings {
+  return {
+    catalogue: body.catalogue.map((one) => Object.fromEntries(Object.entries(one)) as unknown as CatalogueRule),
+    tiers: body.tiers as TenantSettings['tiers'],
+    schemaMode: body.schema_mode,
+    schemas,
+  };
+}
+
+/** A policy as it is published to S3. */
+export const tenantPolicy = (tenant: Tenant, settings: TenantSettings): TenantPolicy => ({
+  v: 1,
+  tenant: tenant.id,
+  name: tenant.name,
+  ...settings,
+});

@@ -1,0 +1,166 @@
+/**
+ * Policy: what a tenant decides about its events: catalogue, tiers, and the JSON Schemas of its actions.
+ *
+ * One versioned document in Postgres, published whole to S3. `If-Match` with the ETag that was read makes a
+ * change safe against another at once; without it the last one wins. If publishing fails the answer is 503,
+ * and sending the same again publishes it.
+ */
+
+import * as z from 'zod';
+import type { Caller } from '#core/access/access.ts';
+import { policyBody, schemaBytesMax, schemasBytesMax, schemasMax, settingsOf } from '#core/access/policy.ts';
+import type { PolicyRegistry, TenantRegistry, TenantSettings } from '#core/access/ports.ts';
+import type { JsonObject } from '#core/event/event.ts';
+import { Problem, problemOf } from '#core/event/problem.ts';
+import { checkSchema } from '#core/event/registry.ts';
+import type { Publisher } from '#core/record/ports.ts';
+import { jsonBody, onHttp, requireScope } from '#functions/runtime/http.ts';
+import { openPolicies, openPublisher, openTenants } from '#functions/runtime/open.ts';
+import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
+import { publishTenant } from './publish.ts';
+
+export interface PolicyPorts {
+  readonly tenants: TenantRegistry;
+  readonly policies: PolicyRegistry;
+  readonly publisher: Publisher;
+}
+
+interface Versioned {
+  readonly version: number;
+  readonly settings: TenantSettings;
+}
+
+/** Without If-Match, a change that meets another is made again on what it finds. */
+const triesMax = 5;
+
+export async function policy(ports: PolicyPorts, request: HttpRequest): Promise<HttpResponse> {
+  const caller = requireScope(request, 'policy:manage');
+  if (caller.project !== undefined || caller.environment !== undefined) {
+    throw new Problem('forbidden', 'The policy belongs to the whole tenant; this key belongs to one project.');
+  }
+  const { action } = request.params;
+  const place = action !== undefined ? 'schema' : request.path.endsWith('/schemas') ? 'schemas' : 'policy';
+  switch (`${request.method} ${place}`) {
+    case 'GET policy':
+      return policyAnswer(await ports.policies.get(caller.tenant));
+    case 'PUT policy':
+      return putPolicy(ports, request, caller);
+    case 'GET schemas':
+      return listSchemas(await ports.policies.get(caller.tenant));
+    case 'GET schema':
+      return showSchema(await ports.policies.get(caller.tenant), action!);
+    case 'PUT schema':
+      return putSchema(ports, request, caller, action!);
+    case 'DELETE schema':
+      return deleteSchema(ports, request, caller, action!);
+    default:
+      throw new Problem('method_not_allowed', 'This path does not take that method.');
+  }
+}
+
+async function putPolicy(ports: PolicyPorts, request: HttpRequest, caller: Caller): Promise<HttpResponse> {
+  const body = jsonBody(request, policyBody);
+  return policyAnswer(await change(ports, request, caller, (settings) => settingsOf(body, settings.schemas)));
+}
+
+async function putSchema(ports: PolicyPorts, request: HttpRequest, caller: Caller, action: string) {
+  if (!/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/.test(action) || action.length > 128) {
+    throw new Problem('schema_invalid', 'A schema belongs to one action, as user.login, of at most 128 characters.');
+  }
+  const schema = jsonBody(request, z.record(z.string(), z.json())) as JsonObject;
+  if (Buffer.byteLength(JSON.stringify(schema)) > schemaBytesMax) {
+    throw new Problem('schema_invalid', `A schema may have ${schemaBytesMax} bytes.`);
+  }
+  const checked = checkSchema(schema);
+  if (!checked.ok) throw problemOf(checked.fault);
+  let created = false;
+  const { settings } = await change(ports, request, caller, (before) => {
+    const old = before.schemas.find((one) => one.action === action);
+    created = old === undefined;
+    // The same schema again keeps its version, so a retry changes nothing.
+    if (old && JSON.stringify(old.schema) === JSON.stringify(schema)) return before;
+    const next = { action, version: (old?.version ?? 0) + 1, schema };
+    const schemas = [...before.schemas.filter((one) => one.action !== action), next];
+    schemas.sort((a, b) => (a.action < b.action ? -1 : 1));
+    if (schemas.length > schemasMax) throw new Problem('schema_invalid', `A tenant may have ${schemasMax} schemas.`);
+    if (Buffer.byteLength(JSON.stringify(schemas)) > schemasBytesMax) {
+      throw new Problem('schema_invalid', `All schemas of a tenant may have ${schemasBytesMax} bytes together.`);
+    }
+    return { ...before, schemas };
+  });
+  return { status: created ? 201 : 200, body: settings.schemas.find((one) => one.action === action)! };
+}
+
+async function deleteSchema(ports: PolicyPorts, request: HttpRequest, caller: Caller, action: string) {
+  const { settings } = await ports.policies.get(caller.tenant);
+  if (!settings.schemas.some((one) => one.action === action)) {
+    // It may be gone from here and still be published, when the first try could not publish.
+    await publishTenant(ports, caller.tenant);
+    throw noSchema();
+  }
+  await change(ports, request, caller, (before) => ({
+    ...before,
+    schemas: before.schemas.filter((one) => one.action !== action),
+  }));
+  return { status: 204 };
+}
+
+const noSchema = () => new Problem('not_found', 'There is no schema for this action.');
+
+/** Reads, changes, puts and publishes. A change that changes nothing is published again and keeps the version. */
+async function change(
+  ports: PolicyPorts,
+  request: HttpRequest,
+  caller: Caller,
+  edit: (settings: TenantSettings) => TenantSettings,
+): Promise<Versioned> {
+  const ifMatch = request.headers['if-match'];
+  for (let attempt = 1; ; attempt++) {
+    const before = await ports.policies.get(caller.tenant);
+    if (ifMatch !== undefined && ifMatch !== '*' && ifMatch !== etag(before.version)) {
+      throw new Problem('conflict', 'The policy is not the one you read. Read it again and repeat your change.');
+    }
+    const settings = edit(before.settings);
+    try {
+      const same = before.version > 0 && JSON.stringify(settings) === JSON.stringify(before.settings);
+      const version = same ? before.version : await ports.policies.put(caller.tenant, settings, before.version);
+      await publishTenant(ports, caller.tenant);
+      return { version, settings };
+    } catch (error) {
+      const conflict = error instanceof Problem && error.fault.code === 'conflict';
+      if (!conflict || ifMatch !== undefined || attempt === triesMax) throw error;
+    }
+  }
+}
+
+const etag = (version: number): string => `"${version}"`;
+
+const policyAnswer = ({ version, settings }: Versioned): HttpResponse => ({
+  status: 200,
+  headers: { etag: etag(version) },
+  body: {
+    version,
+    catalogue: settings.catalogue,
+    tiers: settings.tiers,
+    schema_mode: settings.schemaMode,
+    schemas: settings.schemas.map(({ action, version: of }) => ({ action, version: of })),
+  },
+});
+
+const listSchemas = ({ version, settings }: Versioned): HttpResponse => ({
+  status: 200,
+  headers: { etag: etag(version) },
+  body: { schemas: settings.schemas.map(({ action, version: of }) => ({ action, version: of })) },
+});
+
+function showSchema({ version, settings }: Versioned, action: string): HttpResponse {
+  const found = settings.schemas.find((one) => one.action === action);
+  if (!found) throw noSchema();
+  return { status: 200, headers: { etag: etag(version) }, body: found };
+}
+
+export const handler = onHttp(policy, {
+  tenants: openTenants,
+  policies: openPolicies,
+  publisher: openPublisher,
+});
