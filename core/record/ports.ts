@@ -68,7 +68,10 @@ export interface IntakeQueues {
   find(tenant: string): Promise<IntakeQueue | undefined>;
 }
 
-/** Small versioned documents that admin verbs publish and that accept and the authorizer read. */
+/**
+ * Small versioned documents that admin verbs publish and that accept and the authorizer read. While S3 is down they
+ * may be up to ten minutes old instead of 60 s: events keep coming in, and a key revoked in those minutes still works.
+ */
 export interface Control {
   /** The key, or undefined when there is none. At most 60 s old. Rejects with `Unavailable` when S3 is down and nothing is cached. */
   key(keyId: string): Promise<PublishedKey | undefined>;
