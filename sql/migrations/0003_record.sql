@@ -108,7 +108,8 @@ begin
     name := 'event_' || to_char(month, 'YYYY_MM');
     continue when to_regclass('record.' || name) is not null;
     perform pg_advisory_xact_lock(hashtextextended('record.ensure_partitions', 0));
-    continue when to_regclass('record.' || name) is not null;
+    -- Asked again with a new snapshot: to_regclass answers from a cache that this lock does not refresh.
+    continue when exists (select from pg_class where relname = name and relnamespace = 'record'::regnamespace);
     execute format('create table record.%I (like record.event including all)', name);
     -- Without a policy of its own nobody reads a partition past its parent, whatever is granted by mistake.
     execute format('alter table record.%I enable row level security', name);

@@ -1,0 +1,98 @@
+/** How we log in to Postgres, and in whose name a transaction works. */
+import { createHmac } from 'node:crypto';
+import { Signer } from '@aws-sdk/rds-signer';
+import postgres, { type Sql, type TransactionSql } from 'postgres';
+import { asUnavailable } from './unavailable.ts';
+
+export interface ConnectOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  /** Login role; its password is an IAM token. */
+  readonly user: string;
+  /** libpq's word: `verify-full` in the cloud, `disable` on loopback. */
+  readonly sslMode: string;
+  /** One Lambda environment runs one request at a time; two let it ask two questions at once. */
+  readonly connectionsMax?: number;
+  /** A statement that takes longer is ended: the caller is gone by then. */
+  readonly statementMsMax?: number;
+}
+
+const contextSecondsMax = 60;
+const uuidText = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** True for a UUID as we write them; anything else cannot be an id of ours. */
+export const isUuid = (text: string): boolean => uuidText.test(text);
+
+/**
+ * A lazy pool: nothing connects before the first query.
+ *
+ * The IAM token is signed here without a call and is good for 15 minutes, so each new connection gets its own.
+ * Statements are named and cached per connection: an unnamed one costs a round trip more and cannot be pipelined.
+ */
+export function connect(options: ConnectOptions): Sql {
+  const { host, port, database, user, sslMode } = options;
+  const signer = new Signer({ hostname: host, port, username: user });
+  return postgres({
+    host,
+    port,
+    database,
+    user,
+    password: () => signer.getAuthToken(),
+    ssl: sslMode === 'disable' ? false : (sslMode as 'verify-full'),
+    max: options.connectionsMax ?? 2,
+    // Shorter than a Lambda's freeze: a connection that slept through one is often dead.
+    idle_timeout: 60,
+    max_lifetime: 30 * 60,
+    connect_timeout: 5,
+    // Saves a query on each new connection; arrays travel as text instead.
+    fetch_types: false,
+    onnotice: () => {},
+    connection: { application_name: 'trailkeep', statement_timeout: options.statementMsMax ?? 20_000 },
+  });
+}
+
+/** The signed context: for these tenants, until `now` + 60 s. See sec.ctx_tenants() in sql/. */
+export function signContext(contextKey: Uint8Array, tenants: readonly string[], now: Date): string {
+  for (const tenant of tenants) if (!isUuid(tenant)) throw new TypeError('a tenant is not a UUID');
+  const claim = `${tenants.join(',')}.${Math.floor(now.getTime() / 1000) + contextSecondsMax}`;
+  return `${claim}.${createHmac('sha256', contextKey).update(claim).digest('hex')}`;
+}
+
+/**
+ * Runs `fn` in one transaction that row-level security lets work for `tenants` and nobody else.
+ *
+ * The only way to a tenant's rows. The context is set inside the transaction and ends with it, so a pooled
+ * connection never carries it to the next caller. Rejects with `Unavailable` when the database is down.
+ * Statements that `fn` starts without awaiting travel together with the context: no round trip of its own.
+ */
+export async function withTenants<T>(
+  sql: Sql,
+  contextKey: Uint8Array,
+  tenants: readonly string[],
+  now: Date,
+  fn: (tx: TransactionSql) => Promise<T>,
+  mode: 'read write' | 'read only' = 'read write',
+): Promise<T> {
+  const context = signContext(contextKey, tenants, now);
+  try {
+    const outcome = await sql.begin(mode, async (tx) => {
+      // execute() sends it now, before anything that fn sends; without it the order is that of the awaits.
+      const signed = tx`select set_config('app.ctx', ${context}, true)`.execute();
+      const [, result] = await Promise.all([signed, fn(tx)]);
+      return { result };
+    });
+    return outcome.result as T;
+  } catch (error) {
+    throw asUnavailable(error);
+  }
+}
+
+/** For tables without tenants. Rejects with `Unavailable` when the database is down. */
+export async function asked<T>(query: PromiseLike<T>): Promise<T> {
+  try {
+    return await query;
+  } catch (error) {
+    throw asUnavailable(error);
+  }
+}

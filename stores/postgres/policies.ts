@@ -1,0 +1,37 @@
+/** What each tenant decides for itself: one document with a version. */
+import type { Sql } from 'postgres';
+import type { PolicyRegistry, TenantSettings } from '#core/access/ports.ts';
+import { Problem } from '#core/event/problem.ts';
+import { withTenants } from './connect.ts';
+
+const untouched: TenantSettings = { catalogue: [], tiers: {}, schemaMode: 'refuse', schemas: [] };
+
+/** Opens the registry of policies; what each method promises is in core/access/ports.ts. */
+export function createPolicyRegistry(sql: Sql, contextKey: Uint8Array): PolicyRegistry {
+  return {
+    async get(tenant) {
+      const [row] = await withTenants(
+        sql,
+        contextKey,
+        [tenant],
+        new Date(),
+        async (tx) => tx`select version, document from access.tenant_policy where tenant_id = ${tenant}`,
+        'read only',
+      );
+      return row ? { version: row.version, settings: row.document } : { version: 0, settings: untouched };
+    },
+    async put(tenant, settings, version) {
+      const document = JSON.stringify(settings);
+      // Both branches change nothing when somebody was faster.
+      const [row] = await withTenants(sql, contextKey, [tenant], new Date(), async (tx) =>
+        version === 0
+          ? tx`insert into access.tenant_policy (tenant_id, version, document)
+              values (${tenant}, 1, ${document}::text::json) on conflict do nothing returning version`
+          : tx`update access.tenant_policy set version = version + 1, document = ${document}::text::json
+              where tenant_id = ${tenant} and version = ${version} returning version`,
+      );
+      if (!row) throw new Problem('conflict', 'the policy was changed meanwhile');
+      return row.version as number;
+    },
+  };
+}
