@@ -1,5 +1,11 @@
 /** Where a dead letter goes home to, when SQS and the message's own attributes disagree. */
-import { DeleteMessageCommand, ReceiveMessageCommand, SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
+import {
+  ChangeMessageVisibilityBatchCommand,
+  DeleteMessageCommand,
+  ReceiveMessageCommand,
+  SendMessageBatchCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs';
 import { mockClient } from 'aws-sdk-client-mock';
 import { expect, test } from 'vitest';
 import { SqsDeadLetterDesk } from '#stores/sqs/dead-letter-desk.ts';
@@ -24,6 +30,7 @@ test('a producer cannot have its message sent to another queue: the source that 
       .resolves({});
   sqs.on(SendMessageBatchCommand).resolves({});
   sqs.on(DeleteMessageCommand).resolves({});
+  sqs.on(ChangeMessageVisibilityBatchCommand).resolves({});
   const sources = ['bulk', 'critical'].map((name) => ({ name, url: url(name), deadLetterUrl: url('dead') }));
   const desk = new SqsDeadLetterDesk(client, sources);
 
