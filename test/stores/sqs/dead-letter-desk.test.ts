@@ -23,23 +23,20 @@ test('a producer cannot have its message sent to another queue: the source that 
     Attributes: { DeadLetterQueueSourceArn: 'arn:aws:sqs:eu-west-1:0:bulk', MessageGroupId: 't' },
     MessageAttributes: { source: text('critical'), code: text('lie'), encoding: text('gzip+base64') },
   };
-  const receive = () =>
-    sqs
-      .on(ReceiveMessageCommand)
-      .resolvesOnce({ Messages: [forged as never] })
-      .resolves({});
+  let waiting: object[] = [];
+  sqs.on(ReceiveMessageCommand).callsFake(() => ({ Messages: waiting.splice(0) }));
   sqs.on(SendMessageBatchCommand).resolves({});
   sqs.on(DeleteMessageCommand).resolves({});
   sqs.on(ChangeMessageVisibilityBatchCommand).resolves({});
   const sources = ['bulk', 'critical'].map((name) => ({ name, url: url(name), deadLetterUrl: url('dead') }));
   const desk = new SqsDeadLetterDesk(client, sources);
 
-  receive();
+  waiting = [forged];
   const [letter] = await desk.peek('critical', 10);
   expect(letter).toMatchObject({ source: 'bulk', excerpt: 'forged' });
   expect(letter).not.toHaveProperty('code');
 
-  receive();
+  waiting = [forged];
   expect(await desk.redrive('critical')).toBe(1);
   const [sent] = sqs.commandCalls(SendMessageBatchCommand);
   expect(sent!.args[0].input).toMatchObject({
