@@ -1,4 +1,4 @@
-/** Bundles and synthesizes when something changed since the last time; otherwise the assembly in cdk.out is used. */
+/** Bundles and synthesizes what changed since the last time; an assembly that is fresh is used as it lies. */
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -6,20 +6,27 @@ import { contentKey, isFresh, markFresh } from './assembly.ts';
 
 const run = promisify(execFile);
 
-/** What the assembly is made of. */
-const sources = ['lib', 'bin/app.ts', 'cdk.json', 'package-lock.json', 'dist/functions', 'functions/runtime/env.ts'];
+/** What the bundles are made of, and what the assembly is made of besides them. */
+const bundled = ['functions', 'stores', 'core', 'sql', 'openapi.json', 'local/bundle.ts', 'package-lock.json'];
+const declared = ['lib', 'bin/app.ts', 'cdk.json', 'functions/runtime/env.ts'];
 
 export interface SynthOptions {
   /** Root of the repository. */
   readonly root: string;
   readonly stage: string;
+  /** Where the assembly goes. */
   readonly folder: string;
+  /** Writes dist/functions. */
+  readonly bundle: () => Promise<unknown>;
+  readonly progress?: (line: string) => void;
 }
 
-/** Makes the assembly from lib/ and the bundles in dist/; resolves with whether it had to. */
-export async function synthesize({ root, stage, folder }: SynthOptions): Promise<boolean> {
-  const key = contentKey(root, sources, stage);
+/** Makes the assembly from lib/ and the bundled functions; resolves with whether it had to. */
+export async function buildAssembly({ root, stage, folder, bundle, progress }: SynthOptions): Promise<boolean> {
+  const key = contentKey(root, [...bundled, ...declared], stage);
   if (isFresh(folder, key)) return false;
+  progress?.('Bundling the functions and synthesizing the template (once; again when they change) …');
+  await bundle();
   // What the CDK CLI would say; the CLI itself takes five times as long.
   const context = {
     stage,
