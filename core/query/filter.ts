@@ -102,7 +102,8 @@ export const parameterNames: readonly string[] = [
 
 /** Reads `GET /v1/events?…`. A list repeats its parameter or separates values by commas; other parameters come once. */
 export function parseFilter(params: URLSearchParams): Result<Search> {
-  const body: Record<string, Json> = {};
+  // No prototype: a parameter called __proto__ is one more that we do not know.
+  const body: Record<string, Json> = Object.create(null);
   for (const name of new Set(params.keys())) {
     const given = params.getAll(name);
     if (Object.hasOwn(listParameters, name)) {
