@@ -225,8 +225,9 @@ export class Lambda {
     const pause = this.#options.asyncRetryMs ?? ((retry: number) => retry * 60_000);
     for (let attempt = 0; ; attempt++) {
       const answer = await this.#run(pool, event);
-      if ('result' in answer) return;
-      if (attempt === retries || this.#stopping.signal.aborted) {
+      // A stop is not a failure of the function: what waits for a retry then is dropped, as the process is.
+      if ('result' in answer || this.#stopping.signal.aborted) return;
+      if (attempt === retries) {
         await this.#bury(pool, event, answer.fault, attempt + 1);
         return;
       }

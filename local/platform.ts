@@ -126,6 +126,8 @@ async function assemble(
 
   const specs = readFunctions(loaded, endpointVariables(services, secrets.url), {
     DATABASE_PORT: String(postgres.port),
+    // The SDK refuses to combine dual-stack hosts with an endpoint of one's own.
+    AWS_USE_DUALSTACK_ENDPOINT: 'false',
   });
   const bury = (queueArn: string, body: string, reason: string) => sqs.send(sqs.urlOf(queueArn), body, { reason });
   const host = new Lambda(specs, {
@@ -212,14 +214,17 @@ function endpointVariables({ endpoints }: Services, secrets: string): Record<str
   };
 }
 
+/** Finds functions by the name of their bundle: `access-bootstrap` is in the physical name, however it is spelled. */
 function functionsOf(lambda: Lambda): Functions {
   const letters = (text: string) => text.toLowerCase().replace(/[^a-z0-9]/g, '');
   const find = (name: string) => {
     if (lambda.find(name)) return name;
-    const found = lambda.names.filter((one) => letters(one).includes(letters(name)));
-    if (found.length !== 1)
-      throw new Error(`${found.length} functions are called ${name}; there are: ${lambda.names.join(', ')}`);
-    return found[0]!;
+    const verb = name.slice(name.indexOf('-') + 1);
+    for (const wanted of [name, verb].map(letters)) {
+      const [found, another] = lambda.names.filter((one) => letters(one).includes(wanted));
+      if (found !== undefined && another === undefined) return found;
+    }
+    throw new Error(`no single function is called ${name}; there are: ${lambda.names.join(', ')}`);
   };
   return {
     names: lambda.names,

@@ -55,10 +55,9 @@ export class Poller {
   /** Takes nothing more, waits for what runs, at most so long. */
   async stop(graceMs = 5_000): Promise<void> {
     this.#stopping.abort();
-    await this.#loop;
     const timer = new AbortController();
     await Promise.race([
-      Promise.allSettled(this.#inFlight),
+      Promise.allSettled([this.#loop, ...this.#inFlight]),
       sleep(graceMs, undefined, { signal: timer.signal }).catch(() => {}),
     ]);
     timer.abort();

@@ -16,7 +16,7 @@ function spec(name: string, more: Partial<FunctionSpec> = {}): FunctionSpec {
     arn: `arn:aws:lambda:eu-west-1:000000000000:function:${name}`,
     file: new URL(`fixture/functions/${name}/index.mjs`, import.meta.url).pathname,
     handler: 'handler',
-    environment: { NOTES: notes, GREETING: 'hello' },
+    environment: { NOTES: notes, GREETING: 'hello', NODE_OPTIONS: '--enable-source-maps' },
     memoryMb: 64,
     timeoutSeconds: 20,
     ...more,
