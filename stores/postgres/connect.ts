@@ -19,6 +19,8 @@ export interface ConnectOptions {
 }
 
 const contextSecondsMax = 60;
+/** Below the functions' 29 s, so that the caller hears 503 and not a broken connection. */
+const waitMsMax = 12_000;
 const uuidText = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** True for a UUID as we write them; anything else cannot be an id of ours. */
@@ -48,7 +50,7 @@ export function connect(options: ConnectOptions): Sql {
     // Saves a query on each new connection; arrays travel as text instead.
     fetch_types: false,
     onnotice: () => {},
-    connection: { application_name: 'trailkeep', statement_timeout: options.statementMsMax ?? 20_000 },
+    connection: { application_name: 'trailkeep', statement_timeout: options.statementMsMax ?? 10_000 },
   });
 }
 
@@ -76,13 +78,13 @@ export async function withTenants<T>(
 ): Promise<T> {
   const context = signContext(contextKey, tenants, now);
   try {
-    const outcome = await sql.begin(mode, async (tx) => {
+    const work = sql.begin(mode, async (tx) => {
       // execute() sends it now, before anything that fn sends; without it the order is that of the awaits.
       const signed = tx`select set_config('app.ctx', ${context}, true)`.execute();
       const [, result] = await Promise.all([signed, fn(tx)]);
       return { result };
     });
-    return outcome.result as T;
+    return ((await bounded(work)) as { result: T }).result;
   } catch (error) {
     throw asUnavailable(error);
   }
@@ -91,8 +93,21 @@ export async function withTenants<T>(
 /** For tables without tenants. Rejects with `Unavailable` when the database is down. */
 export async function asked<T>(query: PromiseLike<T>): Promise<T> {
   try {
-    return await query;
+    return await bounded(query);
   } catch (error) {
     throw asUnavailable(error);
+  }
+}
+
+/** Rejects after `waitMsMax`: a transaction whose server was killed under it may otherwise never settle in postgres.js. */
+async function bounded<T>(work: PromiseLike<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })), waitMsMax);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { migrate, readMigrations } from '#stores/postgres/migrate.ts';
+import { dumpSchema } from '#stores/postgres/schema.ts';
 import { migrationsFolder, type TestDatabase, testDatabase } from '#test/support/postgres.ts';
 
 let db: TestDatabase;
@@ -8,7 +10,25 @@ beforeAll(async () => {
 });
 afterAll(() => db.drop());
 
+const schemaFile = new URL('../../../sql/schema.sql', import.meta.url);
+
 describe('migrations', () => {
+  test('make what sql/schema.sql says, and a second run the same (npm run schema writes it)', async () => {
+    const fresh = await dumpSchema(db.ownerSql);
+    expect(fresh).toBe(readFileSync(schemaFile, 'utf8'));
+    await migrate(db.ownerSql, await readMigrations(migrationsFolder));
+    expect(await dumpSchema(db.ownerSql)).toBe(fresh);
+  });
+
+  test('a policy that is gone shows in the schema', async () => {
+    const before = await dumpSchema(db.ownerSql);
+    await db.ownerSql.unsafe('drop policy tenant on record.event');
+    expect(await dumpSchema(db.ownerSql)).not.toBe(before);
+    await db.ownerSql.unsafe(`create policy tenant on record.event to trailkeep_app, trailkeep_purger
+      using (tenant_id = any ((select sec.ctx_tenants())::uuid[]))`);
+    expect(await dumpSchema(db.ownerSql)).toBe(before);
+  });
+
   test('a second run changes nothing', async () => {
     expect(await migrate(db.ownerSql, await readMigrations(migrationsFolder))).toEqual([]);
   });

@@ -1,0 +1,246 @@
+-- Made by `npm run schema` from sql/migrations; do not edit.
+
+create table access.api_key (
+  tenant_id uuid not null,
+  key_id text collate "C" not null,
+  name text not null,
+  secret_hash bytea not null,
+  previous_hash bytea,
+  previous_until timestamp with time zone,
+  scopes text[] not null,
+  project text,
+  environment text,
+  events_per_second integer not null,
+  created_at timestamp with time zone not null,
+  expires_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  last_used_at timestamp with time zone,
+  constraint api_key_check CHECK (((previous_hash IS NULL) = (previous_until IS NULL))),
+  constraint api_key_events_per_second_check CHECK ((events_per_second > 0)),
+  constraint api_key_pkey PRIMARY KEY (tenant_id, key_id),
+  constraint api_key_previous_hash_check CHECK ((length(previous_hash) = 32)),
+  constraint api_key_secret_hash_check CHECK ((length(secret_hash) = 32))
+);
+alter table access.api_key owner to trailkeep_owner;
+alter table access.api_key enable row level security;
+alter table access.api_key force row level security;
+create policy tenant on access.api_key for * to trailkeep_app
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT, UPDATE (last_used_at, previous_hash, previous_until, revoked_at, secret_hash) on access.api_key to trailkeep_app;
+
+create table access.environment (
+  tenant_id uuid not null,
+  project_id text collate "C" not null,
+  environment_id text collate "C" not null,
+  name text not null,
+  created_at timestamp with time zone not null,
+  constraint environment_pkey PRIMARY KEY (tenant_id, project_id, environment_id),
+  constraint environment_tenant_id_project_id_fkey FOREIGN KEY (tenant_id, project_id) REFERENCES access.project(tenant_id, project_id)
+);
+alter table access.environment owner to trailkeep_owner;
+alter table access.environment enable row level security;
+alter table access.environment force row level security;
+create policy tenant on access.environment for * to trailkeep_app
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT on access.environment to trailkeep_app;
+
+create table access.project (
+  tenant_id uuid not null,
+  project_id text collate "C" not null,
+  name text not null,
+  created_at timestamp with time zone not null,
+  constraint project_pkey PRIMARY KEY (tenant_id, project_id)
+);
+alter table access.project owner to trailkeep_owner;
+alter table access.project enable row level security;
+alter table access.project force row level security;
+create policy tenant on access.project for * to trailkeep_app
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT on access.project to trailkeep_app;
+
+create table access.tenant (
+  tenant_id uuid not null,
+  name text not null,
+  created_at timestamp with time zone not null,
+  constraint tenant_pkey PRIMARY KEY (tenant_id),
+  constraint tenant_tenant_id_check CHECK ((tenant_id <> '00000000-0000-0000-0000-000000000000'::uuid))
+);
+alter table access.tenant owner to trailkeep_owner;
+alter table access.tenant enable row level security;
+alter table access.tenant force row level security;
+create policy tenant on access.tenant for * to trailkeep_app
+  using ((tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[])) OR ('00000000-0000-0000-0000-000000000000'::uuid = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[])))
+  with check ('00000000-0000-0000-0000-000000000000'::uuid = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT, UPDATE (name) on access.tenant to trailkeep_app;
+
+create table access.tenant_policy (
+  tenant_id uuid not null,
+  version integer not null,
+  document json not null,
+  constraint tenant_policy_pkey PRIMARY KEY (tenant_id),
+  constraint tenant_policy_version_check CHECK ((version > 0))
+);
+alter table access.tenant_policy owner to trailkeep_owner;
+alter table access.tenant_policy enable row level security;
+alter table access.tenant_policy force row level security;
+create policy tenant on access.tenant_policy for * to trailkeep_app
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT, UPDATE (document, version) on access.tenant_policy to trailkeep_app;
+
+create table record.event (
+  tenant_id uuid not null,
+  id uuid not null,
+  occurred_at timestamp with time zone not null,
+  category smallint not null,
+  outcome smallint not null,
+  severity smallint not null,
+  action text collate "C" not null,
+  actor text collate "C" not null,
+  body text not null,
+  constraint event_pkey PRIMARY KEY (tenant_id, id)
+) partition by RANGE (id);
+alter table record.event owner to trailkeep_owner;
+alter table record.event enable row level security;
+alter table record.event force row level security;
+CREATE INDEX event_by_action ON ONLY record.event USING btree (tenant_id, action, occurred_at DESC, id DESC);
+CREATE INDEX event_by_actor ON ONLY record.event USING btree (tenant_id, actor, occurred_at DESC, id DESC);
+CREATE INDEX event_by_time ON ONLY record.event USING btree (tenant_id, occurred_at DESC, id DESC);
+create policy tenant on record.event for * to trailkeep_app, trailkeep_purger
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT on record.event to trailkeep_app;
+grant DELETE, SELECT on record.event to trailkeep_purger;
+
+create table record.segment (
+  segment_id uuid not null,
+  key text not null,
+  tier smallint not null,
+  bytes bigint not null,
+  sha256 bytea not null,
+  tenants uuid[] not null,
+  committed_at timestamp with time zone default now() not null,
+  announced_at timestamp with time zone,
+  constraint segment_pkey PRIMARY KEY (segment_id),
+  constraint segment_sha256_check CHECK ((length(sha256) = 32))
+);
+alter table record.segment owner to trailkeep_owner;
+CREATE INDEX segment_unannounced ON record.segment USING btree (committed_at) WHERE (announced_at IS NULL);
+grant INSERT, SELECT, UPDATE (announced_at) on record.segment to trailkeep_app;
+grant SELECT on record.segment to trailkeep_purger;
+grant SELECT on record.segment to trailkeep_sealer;
+
+create table record.segment_part (
+  tenant_id uuid not null,
+  seq bigint not null,
+  segment_id uuid not null,
+  tier smallint not null,
+  events integer not null,
+  min_time bigint not null,
+  max_time bigint not null,
+  min_id uuid not null,
+  max_id uuid not null,
+  blocks bytea storage e not null,
+  constraint segment_part_pkey PRIMARY KEY (tenant_id, seq)
+);
+alter table record.segment_part owner to trailkeep_owner;
+alter table record.segment_part enable row level security;
+alter table record.segment_part force row level security;
+CREATE INDEX segment_part_by_id ON record.segment_part USING btree (tenant_id, max_id, min_id) WHERE (tier = 1);
+CREATE INDEX segment_part_by_time ON record.segment_part USING btree (tenant_id, max_time DESC, seq DESC) WHERE (tier = 1);
+create policy tenant on record.segment_part for * to trailkeep_app, trailkeep_sealer
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT on record.segment_part to trailkeep_app;
+grant SELECT on record.segment_part to trailkeep_sealer;
+
+create table record.tenant_counter (
+  tenant_id uuid not null,
+  seq bigint not null,
+  constraint tenant_counter_pkey PRIMARY KEY (tenant_id)
+);
+alter table record.tenant_counter owner to trailkeep_owner;
+alter table record.tenant_counter enable row level security;
+alter table record.tenant_counter force row level security;
+create policy tenant on record.tenant_counter for * to trailkeep_app
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT, UPDATE (seq) on record.tenant_counter to trailkeep_app;
+
+create table sec.context_key (
+  id smallint not null,
+  key bytea not null,
+  constraint context_key_id_check CHECK ((id = 1)),
+  constraint context_key_key_check CHECK ((length(key) = 32)),
+  constraint context_key_pkey PRIMARY KEY (id)
+);
+alter table sec.context_key owner to trailkeep_owner;
+
+CREATE OR REPLACE FUNCTION record.ensure_partitions(from_day date, months integer)
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  month date;
+  name text;
+begin
+  if months not between 1 and 36 or from_day not between date '2015-01-01' and date '2100-01-01' then
+    raise exception 'months must be 1 to 36, from 2015 to 2100' using errcode = '22023';
+  end if;
+  for month in
+    select generate_series(date_trunc('month', from_day::timestamp), date_trunc('month', from_day::timestamp)
+      + make_interval(months => months - 1), interval '1 month')::date
+  loop
+    name := 'event_' || to_char(month, 'YYYY_MM');
+    continue when to_regclass('record.' || name) is not null;
+    perform pg_advisory_xact_lock(hashtextextended('record.ensure_partitions', 0));
+    -- Asked again with a new snapshot: to_regclass answers from a cache that this lock does not refresh.
+    continue when exists (select from pg_class where relname = name and relnamespace = 'record'::regnamespace);
+    execute format('create table record.%I (like record.event including all)', name);
+    -- Without a policy of its own nobody reads a partition past its parent, whatever is granted by mistake.
+    execute format('alter table record.%I enable row level security', name);
+    execute format('alter table record.%I force row level security', name);
+    execute format('alter table record.event attach partition record.%I for values from (%L) to (%L)', name,
+      record.month_floor(month), record.month_floor((month + interval '1 month')::date));
+    return next name;
+  end loop;
+end $function$
+;
+alter function record.ensure_partitions(date,integer) owner to trailkeep_owner;
+grant execute on function record.ensure_partitions(date,integer) to trailkeep_app;
+
+CREATE OR REPLACE FUNCTION record.month_floor(month date)
+ RETURNS uuid
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select (lpad(to_hex(extract(epoch from month::timestamp)::bigint * 1000), 12, '0') || repeat('0', 20))::uuid
+$function$
+;
+alter function record.month_floor(date) owner to trailkeep_owner;
+
+CREATE OR REPLACE FUNCTION sec.ctx_tenants()
+ RETURNS uuid[]
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  parts text[] := string_to_array(current_setting('app.ctx', true), '.');
+begin
+  if cardinality(parts) is distinct from 3 or parts[2] !~ '^[0-9]{1,12}$' then
+    return null;
+  end if;
+  if parts[2]::bigint < extract(epoch from now()) then
+    return null;
+  end if;
+  if encode(crypto.hmac(convert_to(parts[1] || '.' || parts[2], 'UTF8'),
+       (select key from sec.context_key where id = 1), 'sha256'), 'hex') is distinct from parts[3] then
+    return null;
+  end if;
+  return string_to_array(parts[1], ',')::uuid[];
+end $function$
+;
+alter function sec.ctx_tenants() owner to trailkeep_owner;
+grant execute on function sec.ctx_tenants() to trailkeep_app;
+grant execute on function sec.ctx_tenants() to trailkeep_purger;
+grant execute on function sec.ctx_tenants() to trailkeep_sealer;

@@ -1,0 +1,60 @@
+/** A database that goes away and comes back; on a server of its own. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Unavailable } from '#core/record/ports.ts';
+import { type LocalPostgres, startPostgres } from '#local/postgres.ts';
+import { connect } from '#stores/postgres/connect.ts';
+import { createLedger } from '#stores/postgres/ledger.ts';
+import { asUnavailable } from '#stores/postgres/unavailable.ts';
+import { contextKey, prepareTemplate, type TestDatabase, testDatabase } from '#test/support/postgres.ts';
+import { made, segmentOf } from './made.ts';
+
+let folder: string;
+let server: LocalPostgres;
+let db: TestDatabase;
+const start = (port?: number) => startPostgres({ folder, durable: true, ...(port === undefined ? {} : { port }) });
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'trailkeep-outage-'));
+  server = await start();
+  await prepareTemplate(server);
+  db = await testDatabase('outage', server);
+});
+afterAll(async () => {
+  await db.drop();
+  await server.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('a stopped or killed database is Unavailable; what was committed is there when it is back', async () => {
+  const { host, port, database } = db;
+  const sql = connect({ host, port, database, user: 'trailkeep_app', sslMode: 'disable' });
+  const ledger = createLedger(sql, contextKey);
+  const commit = () => {
+    const line = made();
+    return ledger.commit(segmentOf([line]), [line]);
+  };
+  expect((await commit()).parts[0]!.seq).toBe(1n);
+  await server.stop();
+  await expect(commit()).rejects.toBeInstanceOf(Unavailable);
+  server = await start(port);
+  expect((await commit()).parts[0]!.seq).toBe(2n);
+  await server.kill();
+  await expect(ledger.unannounced(new Date(), 1)).rejects.toBeInstanceOf(Unavailable);
+  server = await start(port);
+  expect((await commit()).parts[0]!.seq).toBe(3n);
+  await sql.end();
+});
+
+test.each([
+  ...['ECONNREFUSED', 'CONNECT_TIMEOUT', 'CONNECTION_CLOSED', '08006', '25006', '53300', '57P01', '57014', '28P01'],
+  ...['42P01', '40P01'],
+])('%s blames the place', (code) => {
+  expect(asUnavailable(Object.assign(new Error(), { code }))).toBeInstanceOf(Unavailable);
+});
+
+test.each(['22P02', '23505', '23514', 'ENOENT'])('%s does not', (code) => {
+  const error = Object.assign(new Error(), { code });
+  expect(asUnavailable(error)).toBe(error);
+});
