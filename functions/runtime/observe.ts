@@ -14,6 +14,8 @@ export function metric(
   value: number,
   unit: 'Count' | 'Milliseconds' | 'Bytes' = 'Count',
 ): void {
+  // Outside Lambda nobody collects them.
+  if (!process.env.AWS_LAMBDA_FUNCTION_NAME) return;
   const line = {
     _aws: {
       Timestamp: Date.now(),
