@@ -6,6 +6,8 @@ import type { Tenant, TenantSettings } from './ports.ts';
 
 /** Rules are tried one after the other for each event: 500 take about 10 µs. */
 export const catalogueRulesMax = 500;
+/** Keys in one body: 500 rules of 5 keys, with room. The limit for events is far lower. */
+export const policyKeysMax = 4096;
 /** Compiled by every accept of the tenant at its first event. */
 export const schemasMax = 200;
 /** One schema; the published document stays readable in one small GET. */

@@ -8,7 +8,14 @@
 
 import * as z from 'zod';
 import type { Caller } from '#core/access/access.ts';
-import { policyBody, schemaBytesMax, schemasBytesMax, schemasMax, settingsOf } from '#core/access/policy.ts';
+import {
+  policyBody,
+  policyKeysMax,
+  schemaBytesMax,
+  schemasBytesMax,
+  schemasMax,
+  settingsOf,
+} from '#core/access/policy.ts';
 import type { PolicyRegistry, TenantRegistry, TenantSettings } from '#core/access/ports.ts';
 import type { JsonObject } from '#core/event/event.ts';
 import { Problem, problemOf } from '#core/event/problem.ts';
@@ -59,7 +66,7 @@ export async function policy(ports: PolicyPorts, request: HttpRequest): Promise<
 }
 
 async function putPolicy(ports: PolicyPorts, request: HttpRequest, caller: Caller): Promise<HttpResponse> {
-  const body = jsonBody(request, policyBody);
+  const body = jsonBody(request, policyBody, { keysMax: policyKeysMax });
   return policyAnswer(await change(ports, request, caller, (settings) => settingsOf(body, settings.schemas)));
 }
 
@@ -67,12 +74,12 @@ async function putSchema(ports: PolicyPorts, request: HttpRequest, caller: Calle
   if (!/^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/.test(action) || action.length > 128) {
     throw new Problem('schema_invalid', 'A schema belongs to one action, as user.login, of at most 128 characters.');
   }
-  const schema = jsonBody(request, z.record(z.string(), z.json())) as JsonObject;
+  const schema = jsonBody(request, z.record(z.string(), z.json()), { keysMax: policyKeysMax }) as JsonObject;
   if (Buffer.byteLength(JSON.stringify(schema)) > schemaBytesMax) {
     throw new Problem('schema_invalid', `A schema may have ${schemaBytesMax} bytes.`);
   }
-  const checked = checkSchema(schema);
-  if (!checked.ok) throw problemOf(checked.fault);
+  const fault = checkSchema(schema);
+  if (fault) throw problemOf(fault);
   let created = false;
   const { settings } = await change(ports, request, caller, (before) => {
     const old = before.schemas.find((one) => one.action === action);

@@ -8,7 +8,7 @@ import middy from '@middy/core';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import type * as z from 'zod';
 import { type Caller, type Scope, scopes } from '#core/access/access.ts';
-import { parseJson } from '#core/event/json.ts';
+import { type JsonLimits, parseJson } from '#core/event/json.ts';
 import { Problem, problemKinds, problemOf } from '#core/event/problem.ts';
 import { Unavailable } from '#core/record/ports.ts';
 import { logger } from './observe.ts';
@@ -44,8 +44,8 @@ export function requireScope(request: HttpRequest, scope: Scope): Caller {
 }
 
 /** The JSON body in the shape of a schema. Throws `body_missing`, a `json_…` code or `request_invalid` with a pointer. */
-export function jsonBody<S extends z.ZodType>(request: HttpRequest, schema: S): z.output<S> {
-  const parsed = parseJson(textBody(request));
+export function jsonBody<S extends z.ZodType>(request: HttpRequest, schema: S, limits?: JsonLimits): z.output<S> {
+  const parsed = parseJson(textBody(request), limits);
   if (!parsed.ok) throw problemOf(parsed.fault);
   const shaped = schema.safeParse(parsed.value);
   if (shaped.success) return shaped.data;

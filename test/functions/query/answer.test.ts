@@ -134,6 +134,18 @@ describe('paging', () => {
   });
 });
 
+test('finds what lies behind many critical rows that do not match', async () => {
+  const world = new World();
+  const events = Array.from({ length: 1500 }, (_, n) => eventOf(n));
+  world.addCritical(...events);
+  world.addPart([[eventOf(2000, -5)]]);
+  const filter: Filter = { text: 'note 7' };
+  expect(ids(await pages(world, filter, 40))).toEqual(model(events, filter));
+  expect(ids(await pages(world, { ip: ['192.0.2.2'], to: at0 + 9_000 }, 1))).toEqual(
+    model([...events, eventOf(2000, -5)], { ip: ['192.0.2.2'], to: at0 + 9_000 }),
+  );
+});
+
 describe('the cost', () => {
   const world = () => {
     const made = new World();
