@@ -1,0 +1,172 @@
+/**
+ * Everything that holds something: buckets, queues, the topic and Aurora. Protected in prod; consumers write
+ * their own permissions, so that this stack never depends on them.
+ */
+import { ArnFormat, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
+import { type IVpc, Peer, Port, SecurityGroup, SubnetType } from 'aws-cdk-lib/aws-ec2';
+import { Key } from 'aws-cdk-lib/aws-kms';
+import {
+  AuroraPostgresEngineVersion,
+  type CfnDBCluster,
+  ClusterInstance,
+  Credentials,
+  DatabaseCluster,
+  DatabaseClusterEngine,
+  ParameterGroup,
+} from 'aws-cdk-lib/aws-rds';
+import { type Bucket, StorageClass } from 'aws-cdk-lib/aws-s3';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
+import type { Construct } from 'constructs';
+import type { NetworkStack } from './network-stack.ts';
+import { makeBucket } from './parts/bucket.ts';
+import { makeDeadLetterQueue, makeWorkQueue } from './parts/queue.ts';
+import type { Settings } from './settings.ts';
+
+/** Time limits of the writers, which the visibility of their queues follows. */
+export const writerTimeoutSeconds = { critical: 30, bulk: 60 };
+const databaseName = 'trailkeep';
+
+export class DataStack extends Stack {
+  readonly key: Key | undefined;
+  readonly control: Bucket;
+  readonly segments: Bucket;
+  readonly archive: Bucket;
+  readonly evidence: Bucket;
+  readonly critical: Queue;
+  readonly bulk: Queue;
+  readonly criticalDead: Queue;
+  readonly bulkDead: Queue;
+  /** Unreadable messages, with the reason, and what intake queues could not deliver. */
+  readonly unreadable: Queue;
+  readonly announce: Topic;
+  readonly cluster: DatabaseCluster;
+  readonly databaseName = databaseName;
+
+  constructor(scope: Construct, id: string, settings: Settings, network: NetworkStack, props: StackProps) {
+    super(scope, id, props);
+    const { removal, archive } = settings;
+    this.key = settings.encryption.ownKey ? this.#makeKey() : undefined;
+    const common = { removal, key: this.key };
+
+    this.control = makeBucket(this, 'Control', {
+      ...common,
+      lifecycleRules: [
+        // A receipt must be repeatable for a day; two leave room for clocks.
+        {
+          id: 'claims',
+          prefix: 'claims/',
+          expiration: Duration.days(2),
+          noncurrentVersionExpiration: Duration.days(1),
+        },
+        { id: 'old-versions', noncurrentVersionExpiration: Duration.days(30) },
+      ],
+    });
+    // Segments are the only copy of bulk events until compaction has checked its own: nothing expires them yet.
+    // What the sweeper deletes leaves a version, which goes after a week.
+    this.segments = makeBucket(this, 'Segments', {
+      ...common,
+      lockDays: archive.objectLock?.segmentDays,
+      lifecycleRules: [{ id: 'swept', noncurrentVersionExpiration: Duration.days(7), expiredObjectDeleteMarker: true }],
+    });
+    this.archive = makeBucket(this, 'Archive', {
+      ...common,
+      lockDays: archive.objectLock?.archiveDays,
+      lifecycleRules: [
+        {
+          id: 'tiers',
+          transitions: [
+            {
+              storageClass: StorageClass.GLACIER_INSTANT_RETRIEVAL,
+              transitionAfter: Duration.days(archive.glacierInstantAfterDays),
+            },
+            { storageClass: StorageClass.DEEP_ARCHIVE, transitionAfter: Duration.days(archive.deepArchiveAfterDays) },
+          ],
+        },
+      ],
+    });
+    this.evidence = makeBucket(this, 'Evidence', { ...common, lockDays: archive.objectLock?.archiveDays });
+
+    this.criticalDead = makeDeadLetterQueue(this, 'CriticalDead');
+    this.bulkDead = makeDeadLetterQueue(this, 'BulkDead');
+    this.unreadable = makeDeadLetterQueue(this, 'Unreadable');
+    this.critical = makeWorkQueue(this, 'Critical', {
+      consumerTimeout: Duration.seconds(writerTimeoutSeconds.critical),
+      deadLetterQueue: this.criticalDead,
+    });
+    this.bulk = makeWorkQueue(this, 'Bulk', {
+      consumerTimeout: Duration.seconds(writerTimeoutSeconds.bulk),
+      deadLetterQueue: this.bulkDead,
+    });
+    this.announce = new Topic(this, 'Announce', { enforceSSL: true, ...(this.key ? { masterKey: this.key } : {}) });
+    this.cluster = this.#makeCluster(settings, network);
+  }
+
+  /** Where RDS keeps the master user's password. */
+  get masterSecretArn(): string {
+    return (this.cluster.node.defaultChild as CfnDBCluster).attrMasterUserSecretSecretArn;
+  }
+
+  /** The resource that `rds-db:connect` names for a login. */
+  loginArn(user: string): string {
+    return this.formatArn({
+      service: 'rds-db',
+      resource: 'dbuser',
+      resourceName: `${this.cluster.clusterResourceIdentifier}/${user}`,
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    });
+  }
+
+  #makeKey(): Key {
+    return new Key(this, 'Key', {
+      description: 'Trailkeep: data at rest',
+      enableKeyRotation: true,
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+  }
+
+  #makeCluster(settings: Settings, network: NetworkStack): DatabaseCluster {
+    const { aurora, removal } = settings;
+    const group = new SecurityGroup(this, 'Database', {
+      vpc: network.vpc as IVpc,
+      description: 'Aurora',
+      allowAllOutbound: false,
+    });
+    group.addIngressRule(Peer.securityGroupId(network.client.securityGroupId), Port.tcp(5432), 'Our functions');
+    const engine = DatabaseClusterEngine.auroraPostgres({ version: AuroraPostgresEngineVersion.VER_17_7 });
+    const pauses = aurora.autoPauseMinutes !== undefined;
+    const vpcSubnets = { subnetType: SubnetType.PRIVATE_ISOLATED };
+    return new DatabaseCluster(this, 'Cluster', {
+      engine,
+      vpc: network.vpc as IVpc,
+      vpcSubnets,
+      securityGroups: [group],
+      writer: ClusterInstance.serverlessV2('Writer'),
+      readers: Array.from({ length: aurora.readers }, (_, index) =>
+        ClusterInstance.serverlessV2(`Reader${index + 1}`, { scaleWithWriter: true }),
+      ),
+      serverlessV2MinCapacity: aurora.minAcu,
+      serverlessV2MaxCapacity: aurora.maxAcu,
+      ...(pauses ? { serverlessV2AutoPauseDuration: Duration.minutes(aurora.autoPauseMinutes) } : {}),
+      defaultDatabaseName: databaseName,
+      credentials: Credentials.fromUsername('trailkeep_master'),
+      manageMasterUserPassword: true,
+      iamAuthentication: true,
+      storageEncrypted: true,
+      ...(this.key ? { storageEncryptionKey: this.key } : {}),
+      parameterGroup: new ParameterGroup(this, 'Parameters', {
+        engine,
+        parameters: {
+          'rds.force_ssl': '1',
+          // Frozen execution environments keep their sessions; an open session keeps Aurora awake.
+          ...(pauses ? { idle_session_timeout: '60000' } : {}),
+        },
+      }),
+      backup: { retention: Duration.days(aurora.backupDays) },
+      copyTagsToSnapshot: true,
+      deletionProtection: removal === 'retain',
+      removalPolicy: removal === 'retain' ? RemovalPolicy.SNAPSHOT : RemovalPolicy.DESTROY,
+      ...(removal === 'retain' ? { cloudwatchLogsExports: ['postgresql'] } : {}),
+    });
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * Alarms, each with the reason to wake somebody, and one dashboard. Names functions and queues by their metrics
+ * only, so that nothing depends on this stack.
+ */
+import { Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import {
+  Alarm,
+  ComparisonOperator,
+  Dashboard,
+  GraphWidget,
+  type IMetric,
+  MathExpression,
+  Metric,
+  TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
+import type { Construct } from 'constructs';
+import type { DataStack } from './data-stack.ts';
+import type { Verb } from './parts/function.ts';
+import type { ReadStack } from './read-stack.ts';
+import type { Settings } from './settings.ts';
+import type { Jobs } from './stages/jobs.ts';
+import type { Record } from './stages/record.ts';
+
+export interface ObserveProps {
+  readonly settings: Settings;
+  readonly data: DataStack;
+  readonly record: Record;
+  readonly read: ReadStack;
+  readonly jobs: Jobs;
+}
+
+export class ObserveStack extends Stack {
+  readonly #topic: Topic | undefined;
+
+  constructor(scope: Construct, id: string, all: ObserveProps, props: StackProps) {
+    super(scope, id, props);
+    const { settings } = all;
+    if (settings.observe.alarms) {
+      this.#topic = new Topic(this, 'Alarms', { enforceSSL: true });
+      const { alarmEmail } = settings.observe;
+      if (alarmEmail !== undefined) this.#topic.addSubscription(new EmailSubscription(alarmEmail));
+      this.#watch(all);
+    }
+    this.#draw(all);
+  }
+
+  #watch({ data, record, read, jobs, settings }: ObserveProps): void {
+    const minute = { period: Duration.minutes(1), statistic: 'Maximum' };
+    const age = (queue: DataStack['critical']) => queue.metricApproximateAgeOfOldestMessage(minute);
+    this.#alarm('CriticalAge', age(data.critical), 30, 'Critical events wait to be searchable', 3);
+    this.#alarm('BulkAge', age(data.bulk), 600, 'Bulk events wait to be stored', 3);
+    for (const [name, queue] of [
+      ['CriticalDead', data.criticalDead],
+      ['BulkDead', data.bulkDead],
+      ['Unreadable', data.unreadable],
+      ['Missed', jobs.missed],
+    ] as const) {
+      const visible = queue.metricApproximateNumberOfMessagesVisible(minute);
+      this.#alarm(`${name}Waits`, visible, 1, 'Dead letters wait for a person: GET /v1/dead-letters');
+    }
+    for (const [name, verb] of [
+      ['Accept', record.accept],
+      ['WriteCritical', record.writeCritical],
+      ['WriteBulk', record.writeBulk],
+      ['Sweep', record.sweep],
+      ['PreparePartitions', jobs.preparePartitions],
+    ] as const) {
+      const troubles = troublesOf(verb);
+      this.#alarm(`${name}Troubles`, troubles, 5, `${verb.bundle} throws or is throttled`, 2);
+    }
+    const { api } = read.door;
+    this.#alarm('Api5xx', api.metricServerError({ period: Duration.minutes(1) }), 5, 'Callers get 5xx', 2);
+    const p99 = api.metricLatency({ period: Duration.minutes(5), statistic: 'p99' });
+    this.#alarm('ApiSlow', p99, 5000, 'One request in a hundred takes more than five seconds', 3);
+    const utilization = data.cluster.metric('ACUUtilization', { period: Duration.minutes(5) });
+    this.#alarm('AuroraFull', utilization, 90, `Aurora is near its ${settings.aurora.maxAcu} ACU`, 3);
+    const connections = data.cluster.metricDatabaseConnections({ period: Duration.minutes(5), statistic: 'Maximum' });
+    this.#alarm('AuroraConnections', connections, 500, 'More connections than writers and readers should open', 2);
+  }
+
+  #alarm(id: string, metric: IMetric, threshold: number, reason: string, periods = 1): void {
+    const alarm = new Alarm(this, id, {
+      metric,
+      threshold,
+      evaluationPeriods: periods,
+      alarmDescription: reason,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    });
+    alarm.addAlarmAction(new SnsAction(this.#topic!));
+  }
+
+  #draw({ data, record, read }: ObserveProps): void {
+    const graph = (title: string, ...left: IMetric[]) => new GraphWidget({ title, left, width: 8 });
+    const of = (metric: (verb: Verb) => IMetric) =>
+      [record.accept, record.writeCritical, record.writeBulk, read.query.search].map(metric);
+    new Dashboard(this, 'Overview', {
+      widgets: [
+        [
+          graph(
+            'Requests',
+            read.door.api.metricCount(),
+            read.door.api.metricClientError(),
+            read.door.api.metricServerError(),
+          ),
+          graph('Latency p99', read.door.api.metricLatency({ statistic: 'p99' })),
+          graph('Errors', ...of((verb) => verb.function.metricErrors())),
+        ],
+        [
+          graph(
+            'Oldest message, s',
+            data.critical.metricApproximateAgeOfOldestMessage(),
+            data.bulk.metricApproximateAgeOfOldestMessage(),
+          ),
+          graph('Duration p99, ms', ...of((verb) => verb.function.metricDuration({ statistic: 'p99' }))),
+          graph(
+            'Aurora ACU',
+            clusterMetric(data, 'ServerlessDatabaseCapacity'),
+            data.cluster.metricDatabaseConnections(),
+          ),
+        ],
+      ],
+    });
+  }
+}
+
+const clusterMetric = (data: DataStack, metricName: string) =>
+  new Metric({
+    namespace: 'AWS/RDS',
+    metricName,
+    dimensionsMap: { DBClusterIdentifier: data.cluster.clusterIdentifier },
+  });
+
+function troublesOf(verb: Verb): IMetric {
+  const period = Duration.minutes(1);
+  return new MathExpression({
+    label: `${verb.bundle} errors and throttles`,
+    expression: 'errors + throttles',
+    usingMetrics: {
+      errors: verb.function.metricErrors({ period }),
+      throttles: verb.function.metricThrottles({ period }),
+    },
+    period,
+  });
+}

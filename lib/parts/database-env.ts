@@ -1,0 +1,32 @@
+import type { Env } from '#functions/runtime/env.ts';
+import type { DataStack } from '../data-stack.ts';
+import type { Inside } from './function.ts';
+import { login, rootSecret, rootSecretParameter } from './grants.ts';
+
+/** The role that writers, readers and admin verbs log in as. */
+const user = 'trailkeep_app';
+
+type Reach = Pick<Env, 'DATABASE_HOST' | 'DATABASE_READER_HOST' | 'DATABASE_PORT' | 'DATABASE_NAME' | 'PGSSLMODE'>;
+
+/** How to find the database, whoever asks. */
+export const databaseAddress = (data: DataStack): Reach => ({
+  DATABASE_HOST: data.cluster.clusterEndpoint.hostname,
+  DATABASE_READER_HOST: data.cluster.clusterReadEndpoint.hostname,
+  // Its port is a constant here and would reach the template as a number's token.
+  DATABASE_PORT: '5432',
+  DATABASE_NAME: data.databaseName,
+  PGSSLMODE: 'verify-full',
+});
+
+/** What a verb needs to speak to Postgres as the application: address, login, and the secret that signs contexts. */
+export function speaksPostgres(data: DataStack, stage: string, inside: Inside) {
+  return {
+    inside,
+    environment: {
+      ...databaseAddress(data),
+      DATABASE_USER: user,
+      ROOT_SECRET_PARAMETER: rootSecretParameter(stage),
+    } satisfies Partial<Env>,
+    permissions: [...login(data, user), ...rootSecret(data, stage, 'ssm:GetParameter')],
+  };
+}

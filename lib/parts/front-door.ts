@@ -1,0 +1,158 @@
+/**
+ * The REST API: one for all routes, because an API and its routes must live in one stack. It stands in `read`,
+ * which comes after `record`, and calls functions by the ARN of their alias, so that arrows point one way.
+ *
+ * Every path starts at the root of a host name; the stage `live` shows in the address only while there is no
+ * custom domain or distribution in front (whose origin path is then `/live`).
+ *
+ * Bodies are binary (any type): a gzipped body of any content type arrives whole, where API Gateway would
+ * otherwise read it as text and break it. Base64 makes Lambda's 6 MB limit 4.4 MB on the wire; more is
+ * answered 413, and a gzipped body of that size holds far more than one batch may.
+ */
+import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import {
+  AccessLogField,
+  AccessLogFormat,
+  AuthorizationType,
+  EndpointType,
+  IdentitySource,
+  Integration,
+  IntegrationType,
+  type IResource,
+  LogGroupLogDestination,
+  RequestAuthorizer,
+  ResponseType,
+  RestApi,
+} from 'aws-cdk-lib/aws-apigateway';
+import { CfnPermission, type IFunction } from 'aws-cdk-lib/aws-lambda';
+import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import type { Settings } from '../settings.ts';
+import type { Verb } from './function.ts';
+
+export interface FrontDoorProps {
+  readonly settings: Settings;
+  readonly authenticate: Verb;
+}
+
+/** What API Gateway answers by itself, in the words of our own problems (core/event/problem.ts). */
+const answers: readonly (readonly [ResponseType, number, string, string])[] = [
+  [ResponseType.UNAUTHORIZED, 401, 'unauthenticated', 'Unauthenticated'],
+  [ResponseType.ACCESS_DENIED, 403, 'forbidden', 'Forbidden'],
+  // A path that is not there: API Gateway says 403 for it, which tells a stranger nothing and a friend the wrong thing.
+  [ResponseType.MISSING_AUTHENTICATION_TOKEN, 404, 'not_found', 'Not found'],
+  [ResponseType.REQUEST_TOO_LARGE, 413, 'body_too_large', 'Body too large'],
+  [ResponseType.THROTTLED, 429, 'rate_limited', 'Too many requests'],
+  [ResponseType.AUTHORIZER_FAILURE, 503, 'unavailable', 'Unavailable'],
+  [ResponseType.INTEGRATION_FAILURE, 503, 'unavailable', 'Unavailable'],
+  [ResponseType.INTEGRATION_TIMEOUT, 504, 'unavailable', 'Unavailable'],
+];
+
+const problem = (status: number | undefined, code: string, title: string) =>
+  `{"type":"https://trailkeep.dev/errors/${code}","title":"${title}"${status ? `,"status":${status}` : ''},` +
+  `"code":"${code}","detail":$context.error.messageString,"instance":"$context.requestId"}`;
+
+export class FrontDoor extends Construct {
+  readonly api: RestApi;
+  readonly #authorizer: RequestAuthorizer;
+  readonly #permitted = new Set<string>();
+
+  constructor(scope: Construct, id: string, { settings, authenticate }: FrontDoorProps) {
+    super(scope, id);
+    const logGroup = new LogGroup(this, 'AccessLogs', {
+      retention: settings.observe.logRetentionDays as RetentionDays,
+      removalPolicy: settings.removal === 'retain' ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    });
+    this.api = new RestApi(this, 'Api', {
+      restApiName: `trailkeep-${settings.stage}`,
+      endpointTypes: [EndpointType.REGIONAL],
+      binaryMediaTypes: ['*/*'],
+      cloudWatchRole: false,
+      deployOptions: {
+        stageName: 'live',
+        tracingEnabled: true,
+        throttlingRateLimit: settings.api.ratePerSecond,
+        throttlingBurstLimit: settings.api.burst,
+        // Access logs only: execution logs would hold bodies, which hold people.
+        accessLogDestination: new LogGroupLogDestination(logGroup),
+        accessLogFormat: AccessLogFormat.custom(
+          JSON.stringify({
+            requestId: AccessLogField.contextRequestId(),
+            at: AccessLogField.contextRequestTimeEpoch(),
+            method: AccessLogField.contextHttpMethod(),
+            route: AccessLogField.contextResourcePath(),
+            status: AccessLogField.contextStatus(),
+            ms: AccessLogField.contextResponseLatency(),
+            bytes: AccessLogField.contextResponseLength(),
+            ip: AccessLogField.contextIdentitySourceIp(),
+            tenant: AccessLogField.contextAuthorizer('tenant'),
+            keyId: AccessLogField.contextAuthorizer('keyId'),
+            error: AccessLogField.contextErrorResponseType(),
+          }),
+        ),
+      },
+    });
+    this.#authorizer = new RequestAuthorizer(this, 'Authorizer', {
+      handler: authenticate.live as IFunction,
+      identitySources: [IdentitySource.header('Authorization')],
+      resultsCacheTtl: Duration.seconds(60),
+    });
+    for (const [type, status, code, title] of answers) this.#answer(type, status, code, title);
+    this.#answer(ResponseType.DEFAULT_4XX, undefined, 'request_invalid', 'Bad request');
+    this.#answer(ResponseType.DEFAULT_5XX, undefined, 'internal', 'Internal error');
+  }
+
+  #answer(type: ResponseType, status: number | undefined, code: string, title: string): void {
+    const unavailable = code === 'unavailable' || code === 'rate_limited';
+    this.api.addGatewayResponse(`Answer${type.responseType}`, {
+      type,
+      ...(status === undefined ? {} : { statusCode: String(status) }),
+      responseHeaders: {
+        'content-type': "'application/problem+json'",
+        'x-request-id': 'context.requestId',
+        ...(unavailable ? { 'retry-after': "'1'" } : {}),
+      },
+      templates: { 'application/json': problem(status, code, title) },
+    });
+  }
+
+  /** Routes a path's methods to a verb, behind the authorizer. */
+  route(path: string, methods: readonly string[], verb: Verb): void {
+    this.#add(path, methods, verb, { authorizationType: AuthorizationType.CUSTOM, authorizer: this.#authorizer });
+  }
+
+  /** Routes a path that everyone may see. */
+  routePublic(path: string, verb: Verb): void {
+    this.#add(path, ['GET'], verb, { authorizationType: AuthorizationType.NONE });
+  }
+
+  #add(path: string, methods: readonly string[], verb: Verb, how: object): void {
+    const uri = Stack.of(this).formatArn({
+      service: 'apigateway',
+      account: 'lambda',
+      resource: 'path',
+      resourceName: `2015-03-31/functions/${verb.live.functionArn}/invocations`,
+    });
+    const integration = new Integration({
+      type: IntegrationType.AWS_PROXY,
+      integrationHttpMethod: 'POST',
+      uri,
+      options: { timeout: Duration.seconds(29) },
+    });
+    const resource: IResource = this.api.root.resourceForPath(path);
+    for (const method of methods) resource.addMethod(method, integration, how);
+    this.#permit(verb);
+  }
+
+  /** One permission for a function, not one a route: a function's resource policy holds 20 KB. */
+  #permit(verb: Verb): void {
+    if (this.#permitted.has(verb.bundle)) return;
+    this.#permitted.add(verb.bundle);
+    new CfnPermission(this, `May-${verb.bundle}`, {
+      action: 'lambda:InvokeFunction',
+      principal: 'apigateway.amazonaws.com',
+      functionName: verb.live.functionArn,
+      sourceArn: this.api.arnForExecuteApi('*', '/*', 'live'),
+    });
+  }
+}

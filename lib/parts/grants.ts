@@ -1,0 +1,68 @@
+/** Permissions by what a verb does, each on the exact resource, written at the consumer. */
+import { Stack } from 'aws-cdk-lib';
+import type { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { Bucket } from 'aws-cdk-lib/aws-s3';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
+import type { DataStack } from '../data-stack.ts';
+import { allow } from './function.ts';
+
+/** The key, through one service only: nobody decrypts by hand. */
+function keyThrough(data: DataStack, service: 's3' | 'sns', actions: string[]): PolicyStatement[] {
+  if (!data.key) return [];
+  const via = `${service}.${Stack.of(data).region}.amazonaws.com`;
+  return [allow(actions, [data.key.keyArn], { StringEquals: { 'kms:ViaService': via } })];
+}
+
+/** Objects under prefixes. Listing turns S3's 403 for a missing object into an honest 404. */
+export const readObjects = (data: DataStack, bucket: Bucket, ...prefixes: string[]) => [
+  allow(
+    ['s3:GetObject'],
+    prefixes.map((prefix) => bucket.arnForObjects(`${prefix}*`)),
+  ),
+  allow(['s3:ListBucket'], [bucket.bucketArn]),
+  ...keyThrough(data, 's3', ['kms:Decrypt']),
+];
+
+export const writeObjects = (data: DataStack, bucket: Bucket, ...prefixes: string[]) => [
+  allow(
+    ['s3:PutObject'],
+    prefixes.map((prefix) => bucket.arnForObjects(`${prefix}*`)),
+  ),
+  ...keyThrough(data, 's3', ['kms:GenerateDataKey', 'kms:Decrypt']),
+];
+
+export const deleteObjects = (bucket: Bucket, prefix: string) => [
+  allow(['s3:DeleteObject'], [bucket.arnForObjects(`${prefix}*`)]),
+];
+
+export const send = (...queues: Queue[]) => [
+  allow(
+    ['sqs:SendMessage'],
+    queues.map((queue) => queue.queueArn),
+  ),
+];
+
+/** What Lambda's poller does in a function's name. */
+export const consume = (...queueArns: string[]) => [
+  allow(['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'], queueArns),
+];
+
+export const announce = (data: DataStack) => [
+  allow(['sns:Publish'], [data.announce.topicArn]),
+  ...keyThrough(data, 'sns', ['kms:GenerateDataKey', 'kms:Decrypt']),
+];
+
+/** Log in to Postgres with an IAM token as one role. */
+export const login = (data: DataStack, user: string) => [allow(['rds-db:connect'], [data.loginArn(user)])];
+
+export const rootSecretParameter = (stage: string) => `/trailkeep/${stage}/root-secret`;
+
+export const rootSecret = (data: DataStack, stage: string, ...actions: ('ssm:GetParameter' | 'ssm:PutParameter')[]) => [
+  allow(actions, [
+    Stack.of(data).formatArn({
+      service: 'ssm',
+      resource: 'parameter',
+      resourceName: rootSecretParameter(stage).slice(1),
+    }),
+  ]),
+];

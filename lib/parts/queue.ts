@@ -1,0 +1,33 @@
+import { Duration } from 'aws-cdk-lib';
+import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import type { Construct } from 'constructs';
+
+/** Where messages end that nobody could handle; two weeks to look and send them back. */
+export function makeDeadLetterQueue(scope: Construct, id: string): Queue {
+  return new Queue(scope, id, {
+    encryption: QueueEncryption.SQS_MANAGED,
+    enforceSSL: true,
+    retentionPeriod: Duration.days(14),
+  });
+}
+
+export interface WorkQueueProps {
+  readonly consumerTimeout: Duration;
+  readonly deadLetterQueue: Queue;
+}
+
+/**
+ * A standard queue: `MessageGroupId` makes it fair between tenants; order comes from sequence numbers.
+ *
+ * Visibility is six times the consumer's time limit, as Lambda asks, so that a throttled batch does not come
+ * back while it is still held; five receives, because fewer lose messages to throttling alone.
+ */
+export function makeWorkQueue(scope: Construct, id: string, props: WorkQueueProps): Queue {
+  return new Queue(scope, id, {
+    encryption: QueueEncryption.SQS_MANAGED,
+    enforceSSL: true,
+    retentionPeriod: Duration.days(14),
+    visibilityTimeout: Duration.seconds(6 * props.consumerTimeout.toSeconds()),
+    deadLetterQueue: { queue: props.deadLetterQueue, maxReceiveCount: 5 },
+  });
+}

@@ -1,0 +1,66 @@
+/** Queries, admin verbs, and the front door with the routes of every area. */
+import { Stack, type StackProps } from 'aws-cdk-lib';
+import { StringParameter } from 'aws-cdk-lib/aws-ssm';
+import type { Construct } from 'constructs';
+import type { DataStack } from './data-stack.ts';
+import { FrontDoor } from './parts/front-door.ts';
+import type { Inside, Place } from './parts/function.ts';
+import { Access } from './stages/access.ts';
+import { Observe } from './stages/observe.ts';
+import { Query } from './stages/query.ts';
+import type { Record } from './stages/record.ts';
+
+export interface ReadProps extends Place {
+  readonly data: DataStack;
+  readonly inside: Inside;
+  readonly record: Record;
+}
+
+export class ReadStack extends Stack {
+  readonly access: Access;
+  readonly query: Query;
+  readonly observe: Observe;
+  readonly door: FrontDoor;
+
+  constructor(scope: Construct, id: string, read: ReadProps, props: StackProps) {
+    super(scope, id, props);
+    const { settings, record } = read;
+    this.access = new Access(this, 'Access', read);
+    this.query = new Query(this, 'Query', read);
+    this.observe = new Observe(this, 'Observe', read);
+    this.door = new FrontDoor(this, 'Door', { settings, authenticate: this.access.authenticate });
+    const { door, access, query, observe } = this;
+
+    door.route('/v1/events', ['POST'], record.accept);
+    door.route('/v1/events', ['GET'], query.search);
+    door.route('/v1/events/search', ['POST'], query.search);
+    door.route('/v1/events/feed', ['GET'], query.feed);
+    door.route('/v1/events/{eventId}', ['GET'], query.show);
+    door.route('/v1/tenants', ['GET', 'POST'], access.tenants);
+    door.route('/v1/tenants/{tenantId}', ['GET', 'PATCH'], access.tenants);
+    door.route('/v1/tenants/{tenantId}/keys', ['GET', 'POST'], access.tenants);
+    door.route('/v1/tenants/{tenantId}/intake', ['GET', 'POST'], record.openIntake);
+    door.route('/v1/keys', ['GET', 'POST'], access.keys);
+    door.route('/v1/keys/{keyId}', ['GET', 'DELETE'], access.keys);
+    door.route('/v1/keys/{keyId}/rotate', ['POST'], access.keys);
+    door.route('/v1/projects', ['GET', 'POST'], access.projects);
+    door.route('/v1/projects/{projectId}', ['GET'], access.projects);
+    door.route('/v1/projects/{projectId}/environments', ['GET', 'POST'], access.projects);
+    door.route('/v1/policy', ['GET', 'PUT'], access.policy);
+    door.route('/v1/schemas', ['GET'], access.policy);
+    door.route('/v1/schemas/{action}', ['GET', 'PUT', 'DELETE'], access.policy);
+    door.route('/v1/whoami', ['GET'], access.whoami);
+    door.route('/v1/dead-letters', ['GET'], record.deadLetters);
+    door.route('/v1/dead-letters/{queue}', ['GET'], record.deadLetters);
+    door.route('/v1/dead-letters/{queue}/redrive', ['POST'], record.deadLetters);
+    door.routePublic('/v1/health', observe.health);
+    for (const path of ['/openapi.json', '/docs', '/docs/{file+}', '/redoc', '/redoc/{file+}']) {
+      door.routePublic(path, observe.docs);
+    }
+
+    const out = { apiUrl: door.api.url, bootstrapFunction: access.bootstrap.live.functionArn };
+    for (const [name, stringValue] of Object.entries(out)) {
+      new StringParameter(this, `Out-${name}`, { parameterName: `/trailkeep/${settings.stage}/${name}`, stringValue });
+    }
+  }
+}

@@ -1,0 +1,95 @@
+/**
+ * What differs between stages. One typed object each, no context look-ups: synthesis needs neither an account
+ * nor credentials, and the file in git is the wanted state.
+ */
+
+export interface Settings {
+  /** Part of every stack name and SSM path. */
+  readonly stage: string;
+  /** What happens to data when a stack goes away. */
+  readonly removal: 'destroy' | 'retain';
+  readonly network: {
+    readonly cidr: string;
+    /** How functions in the VPC reach AWS: an egress-only gateway (free) or interface endpoints (hourly). */
+    readonly egress: 'ipv6' | 'endpoints';
+    readonly flowLogs: boolean;
+  };
+  readonly encryption: {
+    /** Our own KMS key for buckets, topic and database; otherwise the services' own keys, which cost nothing. */
+    readonly ownKey: boolean;
+  };
+  readonly archive: {
+    readonly glacierInstantAfterDays: number;
+    readonly deepArchiveAfterDays: number;
+    /** Governance mode: an administrator with a special permission can still delete. Nobody else can. */
+    readonly objectLock?: { readonly segmentDays: number; readonly archiveDays: number };
+  };
+  readonly aurora: {
+    readonly minAcu: number;
+    readonly maxAcu: number;
+    readonly autoPauseMinutes?: number;
+    readonly readers: 0 | 1 | 2;
+    readonly backupDays: number;
+  };
+  readonly api: {
+    readonly ratePerSecond: number;
+    readonly burst: number;
+  };
+  readonly record: {
+    readonly bulkWindowSeconds: number;
+    /** Executions of each writer at once, which bounds database connections. Undefined leaves idle pollers at two. */
+    readonly writersMax?: number;
+  };
+  readonly jobs: { readonly enabled: boolean };
+  readonly deploy: {
+    /** Shift API functions by CodeDeploy, with rollback on errors; otherwise all at once. */
+    readonly canary: boolean;
+  };
+  readonly observe: {
+    readonly alarms: boolean;
+    readonly alarmEmail?: string;
+    readonly logRetentionDays: 14 | 90 | 365;
+  };
+}
+
+const dev: Settings = {
+  stage: 'dev',
+  removal: 'destroy',
+  network: { cidr: '10.40.0.0/16', egress: 'ipv6', flowLogs: false },
+  encryption: { ownKey: false },
+  archive: { glacierInstantAfterDays: 90, deepArchiveAfterDays: 365 },
+  aurora: { minAcu: 0, maxAcu: 2, autoPauseMinutes: 5, readers: 0, backupDays: 1 },
+  api: { ratePerSecond: 200, burst: 400 },
+  record: { bulkWindowSeconds: 2 },
+  // Schedules that speak to Aurora every few minutes would never let it pause; here they are run by hand.
+  jobs: { enabled: false },
+  deploy: { canary: false },
+  observe: { alarms: false, logRetentionDays: 14 },
+};
+
+const prod: Settings = {
+  stage: 'prod',
+  removal: 'retain',
+  network: { cidr: '10.41.0.0/16', egress: 'endpoints', flowLogs: true },
+  encryption: { ownKey: true },
+  archive: {
+    glacierInstantAfterDays: 90,
+    deepArchiveAfterDays: 365,
+    objectLock: { segmentDays: 7, archiveDays: 365 },
+  },
+  aurora: { minAcu: 0.5, maxAcu: 16, readers: 1, backupDays: 35 },
+  api: { ratePerSecond: 2000, burst: 4000 },
+  record: { bulkWindowSeconds: 20, writersMax: 10 },
+  jobs: { enabled: true },
+  deploy: { canary: true },
+  observe: { alarms: true, logRetentionDays: 365 },
+};
+
+const stages: Readonly<Record<string, Settings>> = { dev, prod };
+
+/** The settings of a stage; an unknown one lists those there are. */
+export function settingsOf(stage: string): Settings {
+  const settings = stages[stage];
+  if (!settings) throw new Error(`no stage ${stage}; there are ${Object.keys(stages).join(', ')}`);
+  return settings;
+}

@@ -1,0 +1,97 @@
+/** Access: who may do what. The authorizer, the admin verbs, and the bootstrap of a new installation. */
+import { Construct } from 'constructs';
+import type { DataStack } from '../data-stack.ts';
+import { databaseAddress, speaksPostgres } from '../parts/database-env.ts';
+import { allow, type Inside, makeVerb, type Place, type Verb } from '../parts/function.ts';
+import { readObjects, rootSecret, rootSecretParameter, writeObjects } from '../parts/grants.ts';
+
+export interface AccessProps extends Place {
+  readonly data: DataStack;
+  readonly inside: Inside;
+}
+
+export class Access extends Construct {
+  readonly authenticate: Verb;
+  readonly tenants: Verb;
+  readonly keys: Verb;
+  readonly projects: Verb;
+  readonly policy: Verb;
+  readonly whoami: Verb;
+  readonly bootstrap: Verb;
+
+  constructor(scope: Construct, id: string, props: AccessProps) {
+    super(scope, id);
+    const { data, settings } = props;
+    const control = { CONTROL_BUCKET: data.control.bucketName };
+    const published = (...prefixes: string[]) => writeObjects(data, data.control, ...prefixes);
+
+    this.authenticate = makeVerb(this, 'Authenticate', props, {
+      bundle: 'access-authenticate',
+      memoryMb: 512,
+      timeoutSeconds: 5,
+      canary: true,
+      environment: control,
+      permissions: readObjects(data, data.control, 'keys/'),
+    });
+
+    const database = speaksPostgres(data, settings.stage, props.inside);
+    const admin = {
+      memoryMb: 512,
+      timeoutSeconds: 29,
+      canary: true,
+      inside: database.inside,
+      environment: { ...database.environment, ...control },
+    };
+    this.tenants = makeVerb(this, 'Tenants', props, {
+      ...admin,
+      bundle: 'access-tenants',
+      permissions: [...database.permissions, ...published('keys/', 'tenants/')],
+    });
+    this.keys = makeVerb(this, 'Keys', props, {
+      ...admin,
+      bundle: 'access-keys',
+      permissions: [...database.permissions, ...published('keys/')],
+    });
+    this.projects = makeVerb(this, 'Projects', props, {
+      ...admin,
+      bundle: 'access-projects',
+      environment: database.environment,
+      permissions: database.permissions,
+    });
+    this.policy = makeVerb(this, 'Policy', props, {
+      ...admin,
+      bundle: 'access-policy',
+      permissions: [...database.permissions, ...published('tenants/')],
+    });
+    this.whoami = makeVerb(this, 'Whoami', props, {
+      bundle: 'access-whoami',
+      memoryMb: 512,
+      timeoutSeconds: 10,
+      canary: true,
+      environment: {},
+      permissions: [],
+    });
+
+    // IAM logins do not exist before the first migration, so this one reads the master user's secret.
+    // It also makes the first admin key, as the application's role.
+    this.bootstrap = makeVerb(this, 'Bootstrap', props, {
+      bundle: 'access-bootstrap',
+      memoryMb: 512,
+      timeoutSeconds: 300,
+      inside: database.inside,
+      environment: {
+        ...databaseAddress(data),
+        ...database.environment,
+        ...control,
+        DATABASE_MASTER_SECRET_ARN: data.masterSecretArn,
+        ROOT_SECRET_PARAMETER: rootSecretParameter(settings.stage),
+      },
+      permissions: [
+        ...database.permissions,
+        ...rootSecret(data, settings.stage, 'ssm:PutParameter'),
+        ...published('keys/', 'tenants/'),
+        allow(['secretsmanager:GetSecretValue'], [data.masterSecretArn]),
+      ],
+    });
+  }
+}

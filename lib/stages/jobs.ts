@@ -1,0 +1,41 @@
+/** Jobs: what runs by the clock. */
+import { Duration } from 'aws-cdk-lib';
+import { ScheduleGroup } from 'aws-cdk-lib/aws-scheduler';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import type { DataStack } from '../data-stack.ts';
+import { speaksPostgres } from '../parts/database-env.ts';
+import { type Inside, makeVerb, type Place, type Verb } from '../parts/function.ts';
+import { makeDeadLetterQueue } from '../parts/queue.ts';
+import { makeSchedule } from '../parts/schedule.ts';
+
+export interface JobsProps extends Place {
+  readonly data: DataStack;
+  readonly inside: Inside;
+  readonly sweep: Verb;
+}
+
+export class Jobs extends Construct {
+  readonly preparePartitions: Verb;
+  /** Calls that failed to the last retry. */
+  readonly missed: Queue;
+
+  constructor(scope: Construct, id: string, props: JobsProps) {
+    super(scope, id);
+    const { data, settings } = props;
+    this.preparePartitions = makeVerb(this, 'PreparePartitions', props, {
+      ...speaksPostgres(data, settings.stage, props.inside),
+      bundle: 'jobs-prepare-partitions',
+      memoryMb: 512,
+      timeoutSeconds: 60,
+    });
+    this.missed = makeDeadLetterQueue(this, 'Missed');
+    const common = {
+      group: new ScheduleGroup(this, 'Group'),
+      deadLetterQueue: this.missed,
+      enabled: settings.jobs.enabled,
+    };
+    makeSchedule(this, 'SweepRegularly', { ...common, verb: props.sweep, every: Duration.minutes(5) });
+    makeSchedule(this, 'PartitionsDaily', { ...common, verb: this.preparePartitions, every: Duration.days(1) });
+  }
+}

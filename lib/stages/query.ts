@@ -1,0 +1,33 @@
+/** Query: search, show, feed. */
+import { Construct } from 'constructs';
+import type { DataStack } from '../data-stack.ts';
+import { speaksPostgres } from '../parts/database-env.ts';
+import { type Inside, makeVerb, type Place, type Verb } from '../parts/function.ts';
+import { readObjects } from '../parts/grants.ts';
+
+export interface QueryProps extends Place {
+  readonly data: DataStack;
+  readonly inside: Inside;
+}
+
+export class Query extends Construct {
+  readonly search: Verb;
+  readonly show: Verb;
+  readonly feed: Verb;
+
+  constructor(scope: Construct, id: string, props: QueryProps) {
+    super(scope, id);
+    const { data, settings } = props;
+    const database = speaksPostgres(data, settings.stage, props.inside);
+    const common = {
+      timeoutSeconds: 29,
+      canary: true,
+      inside: database.inside,
+      environment: { ...database.environment, SEGMENTS_BUCKET: data.segments.bucketName },
+      permissions: [...database.permissions, ...readObjects(data, data.segments, 'segments/')],
+    };
+    this.search = makeVerb(this, 'Search', props, { ...common, bundle: 'query-search', memoryMb: 1769 });
+    this.show = makeVerb(this, 'Show', props, { ...common, bundle: 'query-show', memoryMb: 1024 });
+    this.feed = makeVerb(this, 'Feed', props, { ...common, bundle: 'query-feed', memoryMb: 1024 });
+  }
+}

@@ -1,0 +1,121 @@
+/**
+ * Bundles every function with one call of esbuild: dist/functions/<area>-<verb>/index.mjs and what lies beside it.
+ * The files that run here are the files that deploy. Nothing happens when no source changed.
+ */
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { build } from 'esbuild';
+
+/** What bundles are made of. */
+const sources = ['functions', 'core', 'stores', 'sql', 'local/bundle.ts', 'openapi.json', 'package-lock.json'];
+const entryPattern = /^([a-z][a-z-]*)\.(?:http|queue|schedule|deploy|authorizer)\.ts$/;
+/** Packages in CommonJS still ask for `require` inside ESM. */
+const banner = "import{createRequire}from'node:module';const require=createRequire(import.meta.url);";
+
+/** Bundle name → source, for every Lambda of the repository. */
+export function findEntries(root: string): Record<string, string> {
+  const areas = readdirSync(join(root, 'functions'), { withFileTypes: true }).filter(
+    (one) => one.isDirectory() && one.name !== 'runtime',
+  );
+  const entries = areas.flatMap((area) =>
+    readdirSync(join(root, 'functions', area.name)).flatMap((file) => {
+      const verb = entryPattern.exec(file)?.[1];
+      return verb === undefined ? [] : [[`${area.name}-${verb}`, join(root, 'functions', area.name, file)] as const];
+    }),
+  );
+  return Object.fromEntries(entries);
+}
+
+export interface Bundled {
+  readonly outDir: string;
+  /** False when the bundles were there already. */
+  readonly changed: boolean;
+}
+
+/** Makes the bundles; throws with the list of what esbuild could not resolve or parse. */
+export async function bundleFunctions(root = process.cwd(), outDir = join(root, 'dist/functions')): Promise<Bundled> {
+  const key = keyOf(root);
+  const keyFile = join(outDir, 'content-key');
+  if (existsSync(keyFile) && readFileSync(keyFile, 'utf8') === key) return { outDir, changed: false };
+  const entries = findEntries(root);
+  rmSync(outDir, { recursive: true, force: true });
+  try {
+    await build({
+      absWorkingDir: resolve(root),
+      entryPoints: Object.entries(entries).map(([name, source]) => ({ in: source, out: `${name}/index` })),
+      outdir: outDir,
+      outExtension: { '.js': '.mjs' },
+      bundle: true,
+      minify: true,
+      keepNames: true,
+      treeShaking: true,
+      sourcemap: 'linked',
+      sourcesContent: false,
+      format: 'esm',
+      platform: 'node',
+      target: 'node24',
+      mainFields: ['module', 'main'],
+      banner: { js: banner },
+      legalComments: 'none',
+      logLevel: 'silent',
+    });
+  } catch (error) {
+    const errors = (error as { errors?: { text: string; location?: { file: string; line: number } }[] }).errors ?? [];
+    const lines = errors.map((one) => `  ${one.location?.file ?? '?'}:${one.location?.line ?? 0} ${one.text}`);
+    throw new Error(`bundling failed:\n${lines.join('\n') || String(error)}`);
+  }
+  if ('access-bootstrap' in entries) {
+    cpSync(join(root, 'sql/migrations'), join(outDir, 'access-bootstrap/sql'), { recursive: true });
+  }
+  if ('observe-docs' in entries) copyPages(root, join(outDir, 'observe-docs/public'));
+  writeFileSync(keyFile, key);
+  return { outDir, changed: true };
+}
+
+/** The readers of our OpenAPI document, whole: nothing comes from a CDN. */
+function copyPages(root: string, to: string): void {
+  const copy = (from: string, name: string) => {
+    mkdirSync(join(to, name, '..'), { recursive: true });
+    cpSync(join(root, from), join(to, name));
+  };
+  if (existsSync(join(root, 'openapi.json'))) copy('openapi.json', 'openapi.json');
+  for (const name of ['swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png']) {
+    copy(`node_modules/swagger-ui-dist/${name}`, `docs/${name}`);
+  }
+  copy('node_modules/redoc/bundles/redoc.standalone.js', 'redoc/redoc.standalone.js');
+  writeFileSync(
+    join(to, 'docs/start.js'),
+    "SwaggerUIBundle({ url: 'openapi.json', dom_id: '#ui', deepLinking: true, validatorUrl: null });\n",
+  );
+
+  writeFileSync(
+    join(to, 'docs/index.html'),
+    page(
+      '<link rel="icon" href="docs/favicon-32x32.png"><link rel="stylesheet" href="docs/swagger-ui.css">',
+      '<div id="ui"></div><script src="docs/swagger-ui-bundle.js"></script><script src="docs/start.js"></script>',
+    ),
+  );
+  writeFileSync(
+    join(to, 'redoc/index.html'),
+    page('', '<redoc spec-url="openapi.json"></redoc><script src="redoc/redoc.standalone.js"></script>'),
+  );
+}
+
+const page = (head: string, body: string) =>
+  `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Trailkeep API</title>${head}</head><body>${body}</body></html>\n`;
+
+function keyOf(root: string): string {
+  const hash = createHash('sha256');
+  const add = (path: string) => {
+    const full = join(root, path);
+    if (!existsSync(full)) return;
+    if (statSync(full).isDirectory()) {
+      for (const name of readdirSync(full).sort()) add(join(path, name));
+      return;
+    }
+    hash.update(`${path}\0`).update(readFileSync(full)).update('\0');
+  };
+  for (const path of sources) add(path);
+  return hash.digest('hex');
+}
