@@ -40,7 +40,10 @@ export interface Settings {
     /** Executions of each writer at once, which bounds database connections. Undefined leaves idle pollers at two. */
     readonly writersMax?: number;
   };
-  readonly jobs: { readonly enabled: boolean };
+  readonly jobs: {
+    /** How often what a crash left unannounced is looked for. Every look wakes Aurora. */
+    readonly sweepMinutes: number;
+  };
   readonly deploy: {
     /** Shift API functions by CodeDeploy, with rollback on errors; otherwise all at once. */
     readonly canary: boolean;
@@ -61,8 +64,8 @@ const dev: Settings = {
   aurora: { minAcu: 0, maxAcu: 2, autoPauseMinutes: 5, readers: 0, backupDays: 1 },
   api: { ratePerSecond: 200, burst: 400 },
   record: { bulkWindowSeconds: 2 },
-  // Schedules that speak to Aurora every few minutes would never let it pause; here they are run by hand.
-  jobs: { enabled: false },
+  // A look every few minutes would never let Aurora pause.
+  jobs: { sweepMinutes: 1440 },
   deploy: { canary: false },
   observe: { alarms: false, logRetentionDays: 14 },
 };
@@ -80,7 +83,7 @@ const prod: Settings = {
   aurora: { minAcu: 0.5, maxAcu: 16, readers: 1, backupDays: 35 },
   api: { ratePerSecond: 2000, burst: 4000 },
   record: { bulkWindowSeconds: 20, writersMax: 10 },
-  jobs: { enabled: true },
+  jobs: { sweepMinutes: 5 },
   deploy: { canary: true },
   observe: { alarms: true, logRetentionDays: 365 },
 };

@@ -34,7 +34,8 @@ export interface Bundled {
 }
 
 /** Makes the bundles; throws with the list of what esbuild could not resolve or parse. */
-export async function bundleFunctions(root = process.cwd(), outDir = join(root, 'dist/functions')): Promise<Bundled> {
+export async function bundleFunctions({ root = process.cwd() }: { readonly root?: string } = {}): Promise<Bundled> {
+  const outDir = join(root, 'dist/functions');
   const key = keyOf(root);
   const keyFile = join(outDir, 'content-key');
   if (existsSync(keyFile) && readFileSync(keyFile, 'utf8') === key) return { outDir, changed: false };

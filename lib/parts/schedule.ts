@@ -12,7 +12,6 @@ export interface RegularProps {
   readonly group: ScheduleGroup;
   /** Takes the call when all retries failed. */
   readonly deadLetterQueue: Queue;
-  readonly enabled: boolean;
 }
 
 /** Calls a function regularly with `{}`. */
@@ -20,7 +19,6 @@ export function makeSchedule(scope: Construct, id: string, props: RegularProps):
   return new Schedule(scope, id, {
     schedule: ScheduleExpression.rate(props.every),
     scheduleGroup: props.group,
-    enabled: props.enabled,
     target: new LambdaInvoke(props.verb.live as IFunction, {
       input: ScheduleTargetInput.fromObject({}),
       deadLetterQueue: props.deadLetterQueue,

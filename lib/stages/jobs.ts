@@ -33,9 +33,12 @@ export class Jobs extends Construct {
     const common = {
       group: new ScheduleGroup(this, 'Group'),
       deadLetterQueue: this.missed,
-      enabled: settings.jobs.enabled,
     };
-    makeSchedule(this, 'SweepRegularly', { ...common, verb: props.sweep, every: Duration.minutes(5) });
+    makeSchedule(this, 'SweepRegularly', {
+      ...common,
+      verb: props.sweep,
+      every: Duration.minutes(settings.jobs.sweepMinutes),
+    });
     makeSchedule(this, 'PartitionsDaily', { ...common, verb: this.preparePartitions, every: Duration.days(1) });
   }
 }
