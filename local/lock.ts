@@ -1,5 +1,5 @@
 /** One platform per state folder: a lock file with the pid of its holder. */
-import { closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** The folder is in use by a platform that runs. */
@@ -12,7 +12,9 @@ export class FolderInUse extends Error {
  * @throws FolderInUse when its holder runs
  */
 export function lockFolder(folder: string): () => void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  mkdirSync(folder, { recursive: true });
+  // Started by root, PostgreSQL runs as another user, who must be able to pass through.
+  chmodSync(folder, process.getuid?.() === 0 ? 0o711 : 0o700);
   const path = join(folder, 'lock');
   for (let attempt = 0; ; attempt++) {
     try {
