@@ -44,7 +44,7 @@ try {
     port: Number(values.port),
     startServices: startCloud,
     assembly: async () => {
-      const bundle = () => bundleFunctions(root);
+      const bundle = () => bundleFunctions({ root });
       await buildAssembly({ root, stage: values.stage, folder: assembly, bundle, progress: say });
       return assembly;
     },
