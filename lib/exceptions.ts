@@ -11,4 +11,100 @@ export interface Exception {
   readonly expires: string;
 }
 
-export const exceptions: readonly Exception[] = [];
+const by = '2027-11-30';
+const method = /\/Door\/Api\/Default\//;
+
+export const exceptions: readonly Exception[] = [
+  {
+    rule: /^AwsSolutions-APIG2$/,
+    path: /\/Door\/Api\/Resource$/,
+    expires: by,
+    reason: 'The verbs check every body themselves, item by item; a validator would refuse a batch for one bad item.',
+  },
+  {
+    rule: /^AwsSolutions-APIG3$/,
+    path: /\/DeploymentStage/,
+    expires: by,
+    reason:
+      'No firewall yet: it costs by the hour, and bodies hold the very strings its rules refuse. It belongs to the distribution in front.',
+  },
+  {
+    rule: /^AwsSolutions-APIG4$/,
+    path: /\/(docs|redoc|openapi\.json|health)\//,
+    expires: by,
+    reason: 'Public on purpose: reference pages and liveness, which touch nothing.',
+  },
+  {
+    rule: /^AwsSolutions-APIG6$/,
+    path: /\/DeploymentStage/,
+    expires: by,
+    reason: 'Execution logs would hold bodies, which hold people. Access logs are on.',
+  },
+  {
+    rule: /^AwsSolutions-COG4$/,
+    path: method,
+    expires: by,
+    reason: 'Callers are programs with keys, checked by our own authorizer; Cognito is for people.',
+  },
+  {
+    rule: /^AwsSolutions-IAM4\[.*AWSCodeDeployRoleForLambdaLimited\]$/,
+    path: /Deployment\/ServiceRole\/Resource$/,
+    expires: by,
+    reason: 'AWS keeps the policy of CodeDeploy in step with what it does.',
+  },
+  {
+    rule: /^AwsSolutions-IAM5\[Resource::.*\/(keys|tenants|intake|claims|segments)\/\*\]$/,
+    path: /\/DefaultPolicy\/Resource$/,
+    expires: by,
+    reason: 'Objects under one prefix of one bucket; their names are made at run time.',
+  },
+  {
+    rule: /^AwsSolutions-IAM5\[Resource::.*trailkeep-(dev|prod)-intake-\*\]$/,
+    path: /\/(Intake|OpenIntake|DeadLetters)Role\/DefaultPolicy\/Resource$/,
+    expires: by,
+    reason: 'Intake queues are made at run time under one name prefix.',
+  },
+  {
+    rule: /^AwsSolutions-IAM5\[Resource::\*\]$/,
+    path: /\/DefaultPolicy\/Resource$/,
+    expires: by,
+    reason: 'X-Ray, network interfaces and mappings that do not exist yet have no resource to name.',
+  },
+  {
+    rule: /^AwsSolutions-RDS10$/,
+    path: /trailkeep-dev-data\/Cluster\/Resource$/,
+    expires: by,
+    reason: 'A dev database is there to be thrown away.',
+  },
+  {
+    rule: /^AwsSolutions-S1$/,
+    path: /-data\/(Control|Segments|Archive|Evidence)\/Resource$/,
+    expires: by,
+    reason:
+      "Server access logs are best effort and cost a request each; CloudTrail data events are the account's to switch on.",
+  },
+  {
+    rule: /^AwsSolutions-SQS3$|^Serverless-SQSRedrivePolicy$/,
+    path: /\/(Missed|Unreadable|CriticalDead|BulkDead)\/Resource$/,
+    expires: by,
+    reason: 'These are the dead-letter queues.',
+  },
+  {
+    rule: /^AwsSolutions-VPC7$/,
+    path: /trailkeep-dev-network\/Vpc\/Resource$/,
+    expires: by,
+    reason: 'Flow logs cost by the gigabyte; prod has them.',
+  },
+  {
+    rule: /^Serverless-LambdaDLQ$/,
+    path: /\/Resource$/,
+    expires: by,
+    reason: 'Called by API Gateway or by queues, which have their own dead-letter queues; schedules have one each.',
+  },
+  {
+    rule: /^Serverless-LambdaEventSourceMappingDestination$/,
+    path: /\/Record\/(Critical|Bulk)Mapping\/Resource$/,
+    expires: by,
+    reason: 'SQS moves what fails by its redrive policy; a destination is for streams.',
+  },
+];

@@ -1,0 +1,152 @@
+/** What must hold in every template, whatever the parts look like. */
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { type Resolver, resolverOf } from './support/resolve.ts';
+import { type Assembly, type Json, synthesize } from './support/synthesize.ts';
+
+const stages: readonly (readonly [string, Assembly, Resolver])[] = ['dev', 'prod'].map((stage) => {
+  const assembly = synthesize(stage);
+  return [stage, assembly, resolverOf(assembly)] as const;
+});
+const dev = stages[0]![1];
+const prod = stages[1]![1];
+const stateful = /^AWS::(S3::Bucket|RDS::DBCluster|KMS::Key|SQS::Queue|SNS::Topic)$/;
+const order = ['network', 'data', 'record', 'read', 'jobs', 'observe'];
+const byName = [...order].sort();
+
+describe.each(stages)('%s', (_stage, assembly, resolve) => {
+  test('stacks need only what comes before them', () => {
+    const place = (name: string) => order.indexOf(name.split('-').at(-1)!);
+    const back = Object.entries(assembly.needs).flatMap(([name, needs]) =>
+      needs.filter((other) => place(other) >= place(name)).map((other) => `${name} → ${other}`),
+    );
+    expect(back).toEqual([]);
+    expect(
+      Object.keys(assembly.templates)
+        .map((name) => name.split('-').at(-1))
+        .sort(),
+    ).toEqual(byName);
+  });
+
+  test('logical ids of what holds data are the ones that were deployed', () => {
+    const ids = assembly
+      .all()
+      .filter(({ Type, stack }) => stateful.test(Type) && stack.endsWith('-data'))
+      .map(({ Type, id }) => `${Type} ${id}`)
+      .sort();
+    const pinned = JSON.parse(readFileSync(new URL('./stateful-ids.json', import.meta.url), 'utf8')) as Record<
+      string,
+      string[]
+    >;
+    expect(ids).toEqual(pinned[assembly.stage]);
+  });
+
+  test('every queue has a dead-letter queue or is one', () => {
+    const dead = new Set<string>();
+    const arn = (one: { stack: string; id: string }) => resolve.arn(one.stack, one.id);
+    for (const queue of assembly.all('AWS::SQS::Queue')) {
+      const policy = resolve.value(queue.Properties.RedrivePolicy ?? {}, queue.stack) as Json;
+      if (policy.deadLetterTargetArn) dead.add(String(policy.deadLetterTargetArn));
+    }
+    for (const { Properties, stack } of assembly.all('AWS::Scheduler::Schedule')) {
+      const target = resolve.value(Properties.Target, stack) as { DeadLetterConfig?: { Arn: string } };
+      expect(target.DeadLetterConfig).toBeDefined();
+      dead.add(target.DeadLetterConfig!.Arn);
+    }
+    const without = assembly
+      .all('AWS::SQS::Queue')
+      // Verbs put unreadable messages there by themselves; intake queues made at run time redrive to it.
+      .filter((one) => !one.Properties.RedrivePolicy && !dead.has(arn(one)) && !one.id.startsWith('Unreadable'))
+      .map(({ id }) => id);
+    expect(without).toEqual([]);
+  });
+
+  test('mappings report item by item and their queue outwaits six time limits', () => {
+    const mappings = assembly.all('AWS::Lambda::EventSourceMapping');
+    expect(mappings).toHaveLength(2);
+    for (const { Properties, stack } of mappings) {
+      expect(Properties.FunctionResponseTypes).toEqual(['ReportBatchItemFailures']);
+      const queueArn = String(resolve.value(Properties.EventSourceArn, stack));
+      const queue = assembly.all('AWS::SQS::Queue').find((one) => resolve.arn(one.stack, one.id) === queueArn)!;
+      const target = String(resolve.value(Properties.FunctionName, stack));
+      const fn = assembly.all('AWS::Lambda::Function').find((one) => target.endsWith(`${one.id}:live`))!;
+      expect(Number(queue.Properties.VisibilityTimeout)).toBeGreaterThanOrEqual(6 * Number(fn.Properties.Timeout));
+      // SQS refuses more than ten messages at once without a window.
+      if (Number(Properties.BatchSize) > 10)
+        expect(Number(Properties.MaximumBatchingWindowInSeconds)).toBeGreaterThan(0);
+    }
+  });
+
+  test('every function has a log group of its own that forgets', () => {
+    for (const { id, Properties, stack } of assembly.all('AWS::Lambda::Function')) {
+      const { LogGroup } = Properties.LoggingConfig as { LogGroup: { Ref: string } };
+      expect(assembly.templates[stack]!.Resources[LogGroup.Ref]!.Properties.RetentionInDays, id).toBeGreaterThan(0);
+    }
+  });
+
+  test('no policy allows actions by wildcard', () => {
+    const wild = assembly.all('AWS::IAM::Policy').flatMap(({ id, Properties }) => {
+      const { Statement } = Properties.PolicyDocument as { Statement: { Action: string | string[] }[] };
+      return Statement.flatMap(({ Action }) => [Action].flat())
+        .filter((action) => action.includes('*'))
+        .map((action) => `${id} ${action}`);
+    });
+    expect(wild).toEqual([]);
+  });
+
+  test('no bucket is public and each speaks TLS only', () => {
+    for (const { Properties } of assembly.all('AWS::S3::Bucket')) {
+      expect(Object.values(Properties.PublicAccessBlockConfiguration as Json)).toEqual([true, true, true, true]);
+    }
+    expect(assembly.all('AWS::S3::BucketPolicy')).toHaveLength(4);
+  });
+
+  test('everything but health and the docs asks who calls', () => {
+    const open = assembly
+      .all('AWS::ApiGateway::Method')
+      .filter(({ Properties }) => Properties.AuthorizationType !== 'CUSTOM');
+    expect(open).toHaveLength(6);
+    expect(assembly.all('AWS::ApiGateway::Method')).toHaveLength(39);
+  });
+});
+
+describe('dev', () => {
+  test('nothing is paid by the hour', () => {
+    const hourly =
+      /NatGateway|DBProxy|ServerlessCache|OpenSearch|WebACL|ConfigurationRecorder|GuardDuty|KMS::Key|CloudWatch::Alarm/;
+    const found = dev
+      .all()
+      .filter(
+        ({ Type, Properties }) =>
+          hourly.test(Type) || (Type === 'AWS::EC2::VPCEndpoint' && Properties.VpcEndpointType === 'Interface'),
+      );
+    expect(found.map(({ id }) => id)).toEqual([]);
+  });
+
+  test('Aurora pauses', () => {
+    const [cluster] = dev.all('AWS::RDS::DBCluster');
+    expect(cluster!.Properties.ServerlessV2ScalingConfiguration).toMatchObject({
+      MinCapacity: 0,
+      SecondsUntilAutoPause: 300,
+    });
+  });
+});
+
+describe('prod', () => {
+  test('what holds data outlives its stack', () => {
+    for (const { id, Type, DeletionPolicy } of prod.all()) {
+      if (/^AWS::(S3::Bucket|KMS::Key|RDS::DBCluster)$/.test(Type))
+        expect(DeletionPolicy, id).toMatch(/Retain|Snapshot/);
+    }
+  });
+});
+
+test('package pins: the CDK CLI is 2.x exactly, Powertools agree', () => {
+  const { dependencies, devDependencies } = JSON.parse(readFileSync('package.json', 'utf8')) as Record<
+    string,
+    Record<string, string>
+  >;
+  expect(devDependencies!['aws-cdk']).toMatch(/^2\.\d+\.\d+$/);
+  const powertools = Object.entries(dependencies!).filter(([name]) => name.startsWith('@aws-lambda-powertools/'));
+  expect(new Set(powertools.map(([, version]) => version)).size).toBe(1);
+});
