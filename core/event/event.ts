@@ -115,8 +115,11 @@ export const eventBytesMax = 256 * 1024;
 export const jsonDepthMax = 32;
 /** One event is a record, not a document store; 512 keys index and render well. */
 export const jsonKeysMax = 512;
-/** Lambda's 6 MB request limit less the 4/3 that base64 costs a gzip body leaves room for 4.5 MB; plain bodies may be 5 MB. */
-export const requestBytesMax = 5 * 1024 * 1024;
+/**
+ * Every body travels as base64 (gzip must be binary, and API Gateway decides by content type alone), which costs 4/3
+ * of Lambda's 6,291,456 bytes; the rest is for headers. Larger batches go as gzip, up to `inflatedBytesMax`.
+ */
+export const requestBytesMax = 4_400_000;
 /** A gzip body may inflate to this and no more: a 200 KB bomb inflates to 200 MB otherwise. */
 export const inflatedBytesMax = 10 * 1024 * 1024;
 /** A thousand events is what one Lambda validates and queues well within its 29 s. */

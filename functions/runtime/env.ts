@@ -16,7 +16,6 @@ export interface Env {
   DEAD_LETTER_SOURCES: string;
   ANNOUNCE_TOPIC_ARN: string;
   DATABASE_HOST: string;
-  DATABASE_READER_HOST: string;
   DATABASE_PORT: string;
   DATABASE_NAME: string;
   /** Role to log in as, with an IAM token as the password. */
@@ -25,6 +24,8 @@ export interface Env {
   DATABASE_MASTER_SECRET_ARN: string;
   /** libpq's word: `verify-full` in the cloud. */
   PGSSLMODE: string;
+  /** Lambda's file of certificate authorities, RDS's among them; Node reads it when it starts. */
+  NODE_EXTRA_CA_CERTS: string;
   /** SSM SecureString with the root secret; context, cursor keys are derived from it. */
   ROOT_SECRET_PARAMETER: string;
   /** Name prefix of intake queues; the rest of the name is random. */

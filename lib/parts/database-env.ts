@@ -6,16 +6,16 @@ import { login, rootSecret, rootSecretParameter } from './grants.ts';
 /** The role that writers, readers and admin verbs log in as. */
 const user = 'trailkeep_app';
 
-type Reach = Pick<Env, 'DATABASE_HOST' | 'DATABASE_READER_HOST' | 'DATABASE_PORT' | 'DATABASE_NAME' | 'PGSSLMODE'>;
+type Reach = Pick<Env, 'DATABASE_HOST' | 'DATABASE_PORT' | 'DATABASE_NAME' | 'PGSSLMODE' | 'NODE_EXTRA_CA_CERTS'>;
 
 /** How to find the database, whoever asks. */
 export const databaseAddress = (data: DataStack): Reach => ({
   DATABASE_HOST: data.cluster.clusterEndpoint.hostname,
-  DATABASE_READER_HOST: data.cluster.clusterReadEndpoint.hostname,
   // Its port is a constant here and would reach the template as a number's token.
   DATABASE_PORT: '5432',
   DATABASE_NAME: data.databaseName,
   PGSSLMODE: 'verify-full',
+  NODE_EXTRA_CA_CERTS: '/var/runtime/ca-cert.pem',
 });
 
 /** What a verb needs to speak to Postgres as the application: address, login, and the secret that signs contexts. */

@@ -20,7 +20,9 @@ export interface WorkQueueProps {
  * A standard queue: `MessageGroupId` makes it fair between tenants; order comes from sequence numbers.
  *
  * Visibility is six times the consumer's time limit, as Lambda asks, so that a throttled batch does not come
- * back while it is still held; five receives, because fewer lose messages to throttling alone.
+ * back while it is still held. The consumer buries what it cannot read or store itself, with the reason; SQS's own
+ * count only catches what kills the whole function, so it is high enough for an outage of hours to pass
+ * (docs/decisions/0005-outages-do-not-poison.md).
  */
 export function makeWorkQueue(scope: Construct, id: string, props: WorkQueueProps): Queue {
   return new Queue(scope, id, {
@@ -28,6 +30,6 @@ export function makeWorkQueue(scope: Construct, id: string, props: WorkQueueProp
     enforceSSL: true,
     retentionPeriod: Duration.days(14),
     visibilityTimeout: Duration.seconds(6 * props.consumerTimeout.toSeconds()),
-    deadLetterQueue: { queue: props.deadLetterQueue, maxReceiveCount: 5 },
+    deadLetterQueue: { queue: props.deadLetterQueue, maxReceiveCount: 100 },
   });
 }

@@ -64,7 +64,6 @@ export async function testDatabase(name = 'test', server = testServer()): Promis
     contextKey,
     env: {
       DATABASE_HOST: server.host,
-      DATABASE_READER_HOST: server.host,
       DATABASE_PORT: String(server.port),
       DATABASE_NAME: database,
       DATABASE_USER: 'trailkeep_app',

@@ -221,7 +221,7 @@ describe('limits are exact to the byte', () => {
     expect((await refused({ body: Buffer.from(eventOf(eventBytesMax + 1)) })).fault.code).toBe('event_too_large');
   });
 
-  test('a body of 5 MiB passes, one more is refused', async () => {
+  test('a body of 4,400,000 bytes passes, one more is refused', async () => {
     const padded = (bytes: number) => Buffer.from(JSON.stringify([login]).padEnd(bytes));
     expect((await send({ body: padded(requestBytesMax) })).status).toBe(202);
     expect((await refused({ body: padded(requestBytesMax + 1) })).fault.code).toBe('body_too_large');
