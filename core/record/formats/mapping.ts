@@ -1,6 +1,7 @@
 /** `--map field=column`: how the columns of somebody's table become the fields of an event. */
 import type { EventInput, Json, JsonObject } from '../../event/event.ts';
 import { fail, ok, type Result } from '../../event/problem.ts';
+import { normaliseTime } from '../../event/time.ts';
 import { validateInput } from '../../event/validate.ts';
 
 /** One pair: a dotted path into the event, and the column that fills it, or a fixed text (`='text'`). */
@@ -60,7 +61,17 @@ export function mapRow(row: JsonObject, pairs: readonly MapPair[]): Result<Event
   }
   withType(event.actor, 'user');
   if (Array.isArray(event.targets)) for (const target of event.targets as Json[]) withType(target, 'resource');
+  if (typeof event.occurred_at === 'string') event.occurred_at = withZone(event.occurred_at);
   return validateInput(event);
+}
+
+/** Tables often lack the zone (then it is UTC), have a space for the T and no seconds. */
+function withZone(text: string): string {
+  const parts = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d)(:\d\d(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?$/.exec(text);
+  if (!parts) return text;
+  const [, date, minutes, seconds = ':00', zone = 'Z'] = parts;
+  const exact = normaliseTime(`${date}T${minutes}${seconds}${zone}`);
+  return exact.ok ? exact.value : text;
 }
 
 /** A cell by its name, or by a dotted path into a nested row. */

@@ -27,12 +27,14 @@ const header =
   /^(?<time>[A-Z][a-z]{2}\s+\d{1,2}\s\d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\S+)\s+(?<host>\S+)\s+sshd(?:-session|-auth)?(?:\[(?<pid>\d{1,10})\])?:\s+(?<text>.*)$/;
 
 const failed = (reason: string): NonNullable<EventInput['outcome']> => ({ result: 'failure', reason });
+// Names come from strangers and may hold the sentence's own words: a name reaches as far as it can, and the
+// address is the last one of the line.
 const endpoint = String.raw`(?<from>\S+)(?: port (?<port>\d+))?`;
 
 /** What sshd says, in the order in which it is tried. */
 const sentences: readonly (readonly [RegExp, (groups: Groups) => Found])[] = [
   [
-    new RegExp(`^Accepted (?<method>\\S+) for (?<user>.+?) from ${endpoint}(?: \\S+)?(?:: (?<key>.+))?$`),
+    new RegExp(`^Accepted (?<method>\\S+) for (?<user>.+) from ${endpoint}(?: \\S+)?(?:: (?<key>.+))?$`),
     ({ user, from, port, method, key }) => ({
       action: 'ssh.login',
       outcome: { result: 'success' },
@@ -42,7 +44,9 @@ const sentences: readonly (readonly [RegExp, (groups: Groups) => Found])[] = [
     }),
   ],
   [
-    new RegExp(`^Failed (?<method>\\S+) for (?<invalid>invalid user )?(?<user>.*?) from ${endpoint}(?: \\S+)?`),
+    new RegExp(
+      `^Failed (?<method>\\S+) for (?<invalid>invalid user )?(?<user>.*) from ${endpoint}(?: ssh\\d*)?(?:: .*)?$`,
+    ),
     ({ user, from, port, method, invalid }) => ({
       action: 'ssh.login',
       outcome: failed(invalid ? `Failed ${method}, the user does not exist` : `Failed ${method}`),
@@ -52,7 +56,7 @@ const sentences: readonly (readonly [RegExp, (groups: Groups) => Found])[] = [
     }),
   ],
   [
-    new RegExp(`^Invalid user (?<user>.*?) from ${endpoint}$`),
+    new RegExp(`^Invalid user (?<user>.*) from ${endpoint}$`),
     ({ user, from, port }) => ({
       action: 'ssh.login',
       outcome: failed('Invalid user'),
@@ -73,7 +77,7 @@ const sentences: readonly (readonly [RegExp, (groups: Groups) => Found])[] = [
   ],
   [
     new RegExp(
-      `^(?:error: )?maximum authentication attempts exceeded for (?<invalid>invalid user )?(?<user>.*?) from ${endpoint}`,
+      `^(?:error: )?maximum authentication attempts exceeded for (?<invalid>invalid user )?(?<user>.*) from ${endpoint}(?: ssh\\d*)?(?: \\[preauth\\])?$`,
     ),
     ({ user, from, port }) => ({
       action: 'ssh.login',
@@ -84,8 +88,14 @@ const sentences: readonly (readonly [RegExp, (groups: Groups) => Found])[] = [
     }),
   ],
   [
-    /^(?:Disconnecting: )?Too many authentication failures for (?<user>\S+)/,
-    ({ user }) => ({ action: 'ssh.login', outcome: failed('Too many authentication failures'), user }),
+    /^(?:Disconnecting(?: (?:invalid|authenticating) user (?<user>.*) (?<from>\S+) port (?<port>\d+))?: )?Too many authentication failures(?: for (?<other>\S+))?/,
+    ({ user, other, from, port }) => ({
+      action: 'ssh.login',
+      outcome: failed('Too many authentication failures'),
+      user: user ?? other,
+      from,
+      metadata: { port: numberOf(port) },
+    }),
   ],
   [
     /(?:for|Address) (?<first>\S+)(?: \[(?<from>[^\]]+)\])?.*POSSIBLE BREAK-IN ATTEMPT!?$/,
@@ -105,7 +115,7 @@ const sentences: readonly (readonly [RegExp, (groups: Groups) => Found])[] = [
     }),
   ],
   [
-    /^(?:error: )?(?:Received disconnect from|Disconnected from|Connection closed by|Connection reset by) (?:(?<kind>invalid |authenticating )?user (?<user>\S*) )?(?<from>[^\s:]\S*?)(?: port (?<port>\d+))?(?::\s*(?<code>\d+): (?<said>.*?))?(?: \[preauth\])?$/,
+    /^(?:error: )?(?:Received disconnect from|Disconnected from|Connection closed by|Connection reset by) (?:(?:invalid |authenticating )?user (?<user>.*) )?(?<from>[^\s:]\S*?)(?: port (?<port>\d+))?(?::\s*(?<code>\d+): (?<said>.*?))?(?: \[preauth\])?$/,
     ({ user, from, port, said }) => ({
       action: 'ssh.disconnect',
       outcome: { result: 'success' },
