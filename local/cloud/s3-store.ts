@@ -1,0 +1,261 @@
+/**
+ * What S3 holds: buckets, objects and their versions.
+ *
+ * Bodies are files named by version, written before the journal names them, so a crash leaves at most a file that
+ * nobody knows. The newest version of each object is also linked under its own key, so that zcat and DuckDB can
+ * read it; a key that cannot be a path (`../`, an empty segment, `a` beside `a/b`) gets an escaped name.
+ */
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync } from 'node:fs';
+import { link, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Checksums } from './checksums.ts';
+import { AwsError } from './exchange.ts';
+import { Journal } from './journal.ts';
+
+export interface Retention {
+  readonly mode: 'GOVERNANCE' | 'COMPLIANCE';
+  /** ISO time. */
+  readonly until: string;
+}
+
+export interface Version {
+  readonly id: string;
+  /** Name of the body's file; none for a delete marker. */
+  readonly file?: string;
+  readonly size: number;
+  readonly etag: string;
+  /** ms */
+  readonly at: number;
+  readonly deleteMarker?: true;
+  /** Headers that come back with the object: type, encoding, metadata, encryption. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly storageClass: string;
+  readonly checksums: Checksums;
+  readonly parts?: number;
+  retention?: Retention;
+  legalHold?: boolean;
+  tags?: string;
+  /** When a restored copy is ready and when it goes, ms. */
+  restore?: { readonly readyAt: number; readonly until: number };
+}
+
+export interface Bucket {
+  readonly name: string;
+  readonly at: number;
+  versioning?: 'Enabled' | 'Suspended';
+  lock?: boolean;
+  defaultRetention?: { readonly mode: Retention['mode']; readonly days: number };
+  lifecycle?: string;
+  /** Newest first. */
+  readonly objects: Map<string, Version[]>;
+  sorted: string[] | undefined;
+}
+
+type BucketSettings = Pick<Bucket, 'name' | 'at' | 'versioning' | 'lock' | 'defaultRetention' | 'lifecycle'>;
+type Entry =
+  | { readonly o: 'bucket'; readonly settings: BucketSettings }
+  | { readonly o: 'no-bucket'; readonly name: string }
+  | { readonly o: 'put'; readonly bucket: string; readonly key: string; readonly version: Version }
+  | { readonly o: 'delete'; readonly bucket: string; readonly key: string; readonly id: string };
+
+const journalEntriesMax = 200_000;
+
+export class S3Store {
+  readonly buckets = new Map<string, Bucket>();
+  readonly #folder: string;
+  readonly #fsync: boolean;
+  readonly #journal: Journal<Entry>;
+
+  constructor(folder: string, fsync: boolean) {
+    this.#folder = folder;
+    this.#fsync = fsync;
+    mkdirSync(join(folder, '.versions'), { recursive: true });
+    this.#journal = new Journal(join(folder, '.journal.jsonl'), fsync);
+    for (const entry of this.#journal.read()) this.#replay(entry);
+    this.#compact();
+  }
+
+  bucket(name: string): Bucket {
+    const bucket = this.buckets.get(name);
+    if (!bucket) throw new AwsError(404, 'NoSuchBucket', 'The specified bucket does not exist');
+    return bucket;
+  }
+
+  saveBucket(settings: BucketSettings): void {
+    const before = this.buckets.get(settings.name);
+    if (before) Object.assign(before, settings);
+    else this.buckets.set(settings.name, { ...settings, objects: new Map(), sorted: undefined });
+    this.#journal.append({ o: 'bucket', settings: settingsOf(this.bucket(settings.name)) });
+  }
+
+  removeBucket(name: string): void {
+    this.buckets.delete(name);
+    this.#journal.append({ o: 'no-bucket', name });
+  }
+
+  /** The newest version, unless it is a delete marker. */
+  current(bucket: Bucket, key: string): Version | undefined {
+    const newest = bucket.objects.get(key)?.[0];
+    return newest?.deleteMarker ? undefined : newest;
+  }
+
+  newVersionId = (bucket: Bucket): string =>
+    bucket.versioning === 'Enabled' ? randomBytes(16).toString('base64url') : 'null';
+
+  /** Writes a body; nobody sees it before `put` names it. Returns the file's name. */
+  async writeBody(body: Uint8Array): Promise<string> {
+    const name = randomBytes(16).toString('hex');
+    const file = this.#file(name);
+    if (!this.#fsync) await writeFile(file, body);
+    else {
+      const handle = await open(file, 'w');
+      await handle.writeFile(body);
+      await handle.sync();
+      await handle.close();
+    }
+    return name;
+  }
+
+  readBody = (version: Version): Promise<Buffer> => readFile(this.#file(version.file!));
+
+  async readRange(version: Version, from: number, length: number): Promise<Buffer> {
+    const handle = await open(this.#file(version.file!), 'r');
+    try {
+      const bytes = Buffer.alloc(length);
+      await handle.read(bytes, 0, length, from);
+      return bytes;
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** Makes a version the newest of its key. Without versioning it takes the place of the one before. */
+  async put(bucket: Bucket, key: string, version: Version): Promise<void> {
+    this.#insert(bucket, key, version, true);
+    this.#journal.append({ o: 'put', bucket: bucket.name, key, version });
+    await this.#show(bucket, key);
+  }
+
+  /** Saves what changed about a version that is there. */
+  update(bucket: Bucket, key: string, version: Version): void {
+    this.#journal.append({ o: 'put', bucket: bucket.name, key, version });
+  }
+
+  async remove(bucket: Bucket, key: string, id: string): Promise<void> {
+    const removed = bucket.objects.get(key)?.find((version) => version.id === id);
+    this.#drop(bucket, key, id);
+    this.#journal.append({ o: 'delete', bucket: bucket.name, key, id });
+    if (removed?.file) await rm(this.#file(removed.file), { force: true });
+    await this.#show(bucket, key);
+  }
+
+  /** Keys in the order of their UTF-8 bytes, as S3 lists them. */
+  keys(bucket: Bucket): readonly string[] {
+    bucket.sorted ??= [...bucket.objects.keys()].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    return bucket.sorted;
+  }
+
+  async flushed(): Promise<void> {
+    if (this.#journal.length > journalEntriesMax) this.#compact();
+    await this.#journal.flushed();
+  }
+
+  stop(): void {
+    this.#journal.close();
+  }
+
+  #file = (name: string): string => join(this.#folder, '.versions', name);
+
+  #insert(bucket: Bucket, key: string, version: Version, removeOld: boolean): void {
+    const versions = bucket.objects.get(key);
+    if (!versions) {
+      bucket.objects.set(key, [version]);
+      bucket.sorted = undefined;
+      return;
+    }
+    const index = versions.findIndex((one) => one.id === version.id);
+    if (index < 0) versions.unshift(version);
+    else {
+      const [old] = versions.splice(index, 1);
+      if (removeOld && old?.file && old.file !== version.file) {
+        rm(this.#file(old.file), { force: true }).catch(() => {});
+      }
+      // An update keeps its place; a new body without versioning comes first.
+      if (old?.file === version.file && old?.deleteMarker === version.deleteMarker) versions.splice(index, 0, version);
+      else versions.unshift(version);
+    }
+  }
+
+  #drop(bucket: Bucket, key: string, id: string): void {
+    const left = bucket.objects.get(key)?.filter((version) => version.id !== id) ?? [];
+    if (left.length > 0) bucket.objects.set(key, left);
+    else if (bucket.objects.delete(key)) bucket.sorted = undefined;
+  }
+
+  /** Links the newest body under its key for people to read. A convenience: no read of ours depends on it. */
+  async #show(bucket: Bucket, key: string): Promise<void> {
+    const version = this.current(bucket, key);
+    for (const path of [pathOf(key), `%/${encodeURIComponent(key).replaceAll('.', '%2E').slice(0, 200)}`]) {
+      const shown = join(this.#folder, bucket.name, path);
+      try {
+        if (!version) {
+          await rm(shown, { force: true });
+          return;
+        }
+        const next = `${this.#file(version.file!)}.link`;
+        await rm(next, { force: true });
+        await link(this.#file(version.file!), next);
+        await mkdir(dirname(shown), { recursive: true });
+        await rename(next, shown);
+        return;
+      } catch {
+        // A path that another key needs as a folder, or a name too long: the escaped one is next.
+      }
+    }
+  }
+
+  #replay(entry: Entry): void {
+    if (entry.o === 'bucket') {
+      const { settings } = entry;
+      const before = this.buckets.get(settings.name);
+      if (before) Object.assign(before, settings);
+      else this.buckets.set(settings.name, { ...settings, objects: new Map(), sorted: undefined });
+    } else if (entry.o === 'no-bucket') this.buckets.delete(entry.name);
+    else {
+      const bucket = this.buckets.get(entry.bucket);
+      if (!bucket) return;
+      if (entry.o === 'delete') this.#drop(bucket, entry.key, entry.id);
+      else if (entry.version.deleteMarker || existsSync(this.#file(entry.version.file ?? ''))) {
+        this.#insert(bucket, entry.key, entry.version, false);
+      }
+    }
+  }
+
+  #compact(): void {
+    const entries: Entry[] = [];
+    for (const bucket of this.buckets.values()) {
+      entries.push({ o: 'bucket', settings: settingsOf(bucket) });
+      for (const [key, versions] of bucket.objects) {
+        for (const version of versions.toReversed()) entries.push({ o: 'put', bucket: bucket.name, key, version });
+      }
+    }
+    this.#journal.compact(entries);
+  }
+}
+
+function settingsOf({ objects: _objects, sorted: _sorted, ...settings }: Bucket): BucketSettings {
+  return settings;
+}
+
+/** A key as a path that stays inside its folder. */
+function pathOf(key: string): string {
+  return key
+    .split('/')
+    .map((segment) => {
+      if (segment === '' || segment === '.' || segment === '..') return segment.replaceAll('.', '%2E') || '%';
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL and its kin cannot stand in a file name
+      return segment.replace(/[%\\\u0000-\u001f]/g, (character) => encodeURIComponent(character));
+    })
+    .join('/');
+}
