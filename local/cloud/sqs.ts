@@ -76,14 +76,19 @@ export class Sqs implements Service {
       );
   }
 
+  /** Resolves when everything so far would survive a kill. */
+  async flushed(): Promise<void> {
+    if (this.#journal.length > journalEntriesMax) this.#compact();
+    await this.#journal.flushed();
+  }
+
   operationOf = ({ headers }: Exchange): string => headers['x-amz-target']?.split('.')[1] ?? '';
 
   async handle(exchange: Exchange): Promise<Reply> {
     const operation = this.operationOf(exchange);
     const input = JSON.parse(exchange.body.toString() || '{}') as Input;
     const answer = await this.#do(operation, input, exchange.signal);
-    if (this.#journal.length > journalEntriesMax) this.#compact();
-    await this.#journal.flushed();
+    await this.flushed();
     return { status: 200, headers: { 'content-type': 'application/x-amz-json-1.0' }, body: JSON.stringify(answer) };
   }
 

@@ -1,0 +1,186 @@
+/**
+ * The AWS services that Trailkeep uses, on one local port: S3, SQS, SNS, SSM, Secrets Manager and the Lambda API.
+ * They speak the real protocols to the real SDKs and keep their state in one folder.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join, resolve } from 'node:path';
+import { AwsError, type Exchange, notImplemented, type Reply, type Service } from './exchange.ts';
+import { Faults } from './faults.ts';
+import { LambdaApi } from './lambda-api.ts';
+import { S3 } from './s3.ts';
+import { Secrets } from './secrets.ts';
+import { Sns } from './sns.ts';
+import { Sqs } from './sqs.ts';
+import { Ssm } from './ssm.ts';
+
+export interface CloudOptions {
+  /** State lives below it: `s3/`, `sqs/`, … */
+  readonly folder: string;
+  /** Any free one when absent or 0. */
+  readonly port?: number;
+  /** true survives a power cut, false a kill -9; false when absent. */
+  readonly fsync?: boolean;
+  readonly region?: string;
+  readonly accountId?: string;
+  /** The clock of retention, restores and timestamps, ms. */
+  readonly now?: () => number;
+  /** How long a restore from Glacier takes; five seconds when absent. */
+  readonly glacierRestoreMs?: number;
+}
+
+export interface Cloud {
+  /** `http://127.0.0.1:PORT` */
+  readonly url: string;
+  /** What a process needs in its environment for its SDK clients to come here. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly s3: S3;
+  readonly sqs: Sqs;
+  readonly sns: Sns;
+  readonly ssm: Ssm;
+  readonly secrets: Secrets;
+  readonly lambda: LambdaApi;
+  readonly faults: Faults;
+  /** Ends every call, long polls included, and lets go of the folder. */
+  close(): Promise<void>;
+}
+
+/** Starts the services on 127.0.0.1. Rejects with EADDRINUSE when the port is taken. */
+export async function startCloud(options: CloudOptions): Promise<Cloud> {
+  const folder = resolve(options.folder);
+  const place = { region: options.region ?? 'eu-west-1', account: options.accountId ?? '000000000000' };
+  const { fsync = false, now = Date.now } = options;
+  // Listens before it opens anything: a second cloud on the same port must not touch the folder of the first.
+  let handle: (exchange: Exchange) => Promise<Reply> = async () => ({ status: 503 });
+  const stopping = new AbortController();
+  const server = createServer((request, response) => {
+    answer(request, response, (exchange) => handle(exchange), stopping.signal).catch(() => response.destroy());
+  });
+  // An idle client must not find its connection closed in the moment it uses it again.
+  server.keepAliveTimeout = 0;
+  const url = `http://127.0.0.1:${await listen(server, options.port ?? 0)}`;
+
+  const s3 = new S3({ folder: join(folder, 's3'), fsync, now, glacierRestoreMs: options.glacierRestoreMs ?? 5_000 });
+  const sqs = new Sqs({ folder: join(folder, 'sqs'), fsync, base: () => url, ...place });
+  const ssm = new Ssm({ folder: join(folder, 'ssm'), now, ...place });
+  const secrets = new Secrets();
+  const lambda = new LambdaApi({ folder: join(folder, 'lambda'), ...place });
+  const sns = new Sns({
+    folder: join(folder, 'sns'),
+    now,
+    ...place,
+    targets: {
+      toQueue: async (arn, body, attributes) => {
+        sqs.deliver(arn, body, attributes);
+        await sqs.flushed();
+      },
+      toFunction: (arn, event) => lambda.start(arn, event),
+    },
+  });
+  const services = { s3, sqs, sns, ssm, secrets, lambda };
+  const faults = new Faults();
+  handle = (exchange) => dispatch(services, faults, exchange);
+
+  return {
+    url,
+    env: environment(url, place.region),
+    ...services,
+    faults,
+    close: async () => {
+      stopping.abort();
+      const closed = new Promise<void>((done) => server.close(() => done()));
+      sqs.stop();
+      s3.stop();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+type Services = Pick<Cloud, 's3' | 'sqs' | 'sns' | 'ssm' | 'secrets' | 'lambda'>;
+
+/** Who is meant: by the target header, the form that only SNS posts, the path that only Lambda has; else S3. */
+function serviceOf(services: Services, { headers, method, rawPath }: Exchange): Service {
+  const target = headers['x-amz-target'];
+  if (target?.startsWith('AmazonSQS.')) return services.sqs;
+  if (target?.startsWith('AmazonSSM.')) return services.ssm;
+  if (target?.startsWith('secretsmanager.')) return services.secrets;
+  if (target !== undefined) throw notImplemented(target);
+  if (rawPath.startsWith('/2015-03-31/')) return services.lambda;
+  if (method === 'POST' && headers['content-type']?.startsWith('application/x-www-form-urlencoded')) {
+    return services.sns;
+  }
+  return services.s3;
+}
+
+async function dispatch(services: Services, faults: Faults, exchange: Exchange): Promise<Reply> {
+  let service: Service = services.s3;
+  try {
+    service = serviceOf(services, exchange);
+    return await faults.around(service, exchange);
+  } catch (error) {
+    if (error instanceof AwsError) return service.refuse(error, exchange);
+    if (error instanceof URIError) return service.refuse(new AwsError(400, 'InvalidURI', error.message), exchange);
+    if (!exchange.signal.aborted) console.error(`local ${service.name}:`, error);
+    return service.refuse(new AwsError(500, 'InternalError', String(error)), exchange);
+  }
+}
+
+/** Reads a request whole, and writes its reply. */
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  handle: (exchange: Exchange) => Promise<Reply>,
+  stopping: AbortSignal,
+): Promise<void> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
+  const left = new AbortController();
+  const leave = () => left.abort();
+  response.once('close', leave);
+  stopping.addEventListener('abort', leave, { once: true });
+  // The path stays as it came: WHATWG URL would resolve `..` in the key of an object.
+  const raw = request.url ?? '/';
+  const mark = raw.indexOf('?');
+  const reply = await handle({
+    method: request.method ?? 'GET',
+    rawPath: mark < 0 ? raw : raw.slice(0, mark),
+    query: new URLSearchParams(mark < 0 ? '' : raw.slice(mark + 1)),
+    headers: request.headers as Record<string, string>,
+    body: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks),
+    signal: left.signal,
+  });
+  stopping.removeEventListener('abort', leave);
+  if (response.destroyed) return;
+  const requestId = crypto.randomUUID();
+  const { body } = reply;
+  response.writeHead(reply.status, {
+    'x-amz-request-id': requestId,
+    'x-amzn-requestid': requestId,
+    ...(body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }),
+    ...(body === undefined && reply.status !== 204 && reply.status !== 304 && request.method !== 'HEAD'
+      ? { 'content-length': 0 }
+      : {}),
+    ...reply.headers,
+  });
+  response.end(request.method === 'HEAD' ? undefined : body);
+}
+
+function listen(server: Server, port: number): Promise<number> {
+  return new Promise((done, failed) => {
+    server.once('error', failed);
+    server.listen(port, '127.0.0.1', () => {
+      server.off('error', failed);
+      done((server.address() as AddressInfo).port);
+    });
+  });
+}
+
+const environment = (url: string, region: string): Record<string, string> => ({
+  ...Object.fromEntries(
+    ['S3', 'SQS', 'SNS', 'SSM', 'LAMBDA', 'SECRETS_MANAGER'].map((service) => [`AWS_ENDPOINT_URL_${service}`, url]),
+  ),
+  AWS_REGION: region,
+  AWS_ACCESS_KEY_ID: 'local',
+  AWS_SECRET_ACCESS_KEY: 'local',
+});

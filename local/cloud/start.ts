@@ -1,0 +1,20 @@
+/** Starts the local AWS services the way the platform asks for them. */
+import type { ServiceOptions, Services } from '../services.ts';
+import { startCloud as start } from './cloud.ts';
+
+/** Every service on one port, with Lambda calls handed to the platform's functions. */
+export async function startCloud(options: ServiceOptions): Promise<Services> {
+  const { folder, port, region, account, functions } = options;
+  const cloud = await start({ folder, port, region, accountId: account });
+  cloud.lambda.onInvoke(async (reference, event, mode) => {
+    if (mode === 'wait') return functions.invokeText(reference, event);
+    functions.invokeAsync(reference, event);
+    return undefined;
+  });
+  const { url } = cloud;
+  return {
+    endpoints: { s3: url, sqs: url, sns: url, ssm: url, lambda: url },
+    onMapping: (listener) => cloud.lambda.onMapping(listener),
+    stop: () => cloud.close(),
+  };
+}
