@@ -1,11 +1,12 @@
 /**
  * JSON that survives RFC 8785: what is stored has one canonical form, the one the producer meant.
  *
- * A scanner over char codes judges the text before JSON.parse builds anything. Bad syntax and depth end
- * the scan; the other faults are noted and the scan goes on, so that broken syntax is always named first.
+ * A scanner over char codes judges the text before anything is built. Bad syntax ends the scan; the other
+ * faults are noted and the scan goes on, so that broken syntax is always named first.
  */
 import { type Json, jsonDepthMax, jsonKeysMax } from './event.ts';
-import { type Fault, fail, ok, type Result } from './problem.ts';
+import { buildJson } from './json-build.ts';
+import { type Fault, ok, type Result } from './problem.ts';
 
 export interface JsonLimits {
   readonly depthMax?: number;
@@ -21,19 +22,18 @@ let keys = 0;
 let noted: Fault | undefined;
 let fatal: Fault | undefined;
 let escaped = false;
+let escapedKeys = false;
+
+/** Keys that need an escape in any JSON text. Readers on V8 13.6 may confuse them (json-build.ts), so none is stored. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+const unsafeKey = /["\\\u0000-\u001f]/;
 
 /** Up to here a linear search beats a Set. */
 const linearKeysMax = 16;
 
 /** What makes this text unsafe to keep, or undefined. The text is one JSON value, well-formed UTF-16. */
 export function scanJson(text: string, limits: JsonLimits = {}): Fault | undefined {
-  source = text;
-  at = 0;
-  depthMax = limits.depthMax ?? jsonDepthMax;
-  keysMax = limits.keysMax ?? jsonKeysMax;
-  keys = 0;
-  noted = undefined;
-  fatal = undefined;
+  begin(text, limits);
   skipSpace();
   if (scanValue(0)) {
     skipSpace();
@@ -43,45 +43,72 @@ export function scanJson(text: string, limits: JsonLimits = {}): Fault | undefin
   return fatal ?? noted;
 }
 
+function begin(text: string, limits: JsonLimits): void {
+  source = text;
+  at = 0;
+  depthMax = limits.depthMax ?? jsonDepthMax;
+  keysMax = limits.keysMax ?? jsonKeysMax;
+  keys = 0;
+  escapedKeys = false;
+  noted = undefined;
+  fatal = undefined;
+}
+
 /** The value of a JSON-safe text, or why it is not safe. */
 export function parseJson(text: string, limits?: JsonLimits): Result<Json> {
   const fault = scanJson(text, limits);
-  return fault ? { ok: false, fault } : ok(JSON.parse(text) as Json);
+  return fault ? { ok: false, fault } : ok(escapedKeys ? buildJson(text) : (JSON.parse(text) as Json));
 }
 
-/** The source text of each element of a JSON array, so that each is judged alone. Broken syntax anywhere is `json_invalid`. */
-export function splitArray(text: string): Result<string[]> {
-  try {
-    if (!Array.isArray(JSON.parse(text))) return fail('json_invalid', 'The body is not a JSON array.');
-  } catch {
-    return fail('json_invalid', 'The array is not valid JSON.');
-  }
-  const items: string[] = [];
-  let depth = 0;
-  let start = text.indexOf('[') + 1;
-  for (let index = start; index < text.length; index++) {
-    const code = text.charCodeAt(index);
-    if (code === 34) index = stringEnd(text, index);
-    else if (code === 91 || code === 123) depth++;
-    else if (code === 44 && depth === 0) {
-      items.push(text.slice(start, index).trim());
-      start = index + 1;
-    } else if (code === 93 || code === 125) {
-      if (depth-- > 0) continue;
-      const last = text.slice(start, index).trim();
-      if (last !== '') items.push(last);
-      break;
-    }
-  }
-  return ok(items);
+/** The same for an item, which is not scanned twice. */
+export function parseItem({ text, scan }: JsonItem): Result<Json> {
+  if (!scan) return parseJson(text);
+  if (scan.fault) return { ok: false, fault: scan.fault };
+  return ok(scan.escapedKeys ? buildJson(text) : (JSON.parse(text) as Json));
 }
 
-function stringEnd(text: string, from: number): number {
-  for (let index = from + 1; ; index++) {
-    const code = text.charCodeAt(index);
-    if (code === 92) index++;
-    else if (code === 34) return index;
+/** One item of a body in its own words; when the body was an array, with what the scan has found in it. */
+export interface JsonItem {
+  readonly text: string;
+  readonly scan?: { readonly fault: Fault | undefined; readonly escapedKeys: boolean };
+}
+
+/**
+ * The elements of a JSON array, each judged alone as scanJson would. One pass, because every event of every batch
+ * goes this way. Broken syntax anywhere is `json_invalid`; inside what is nested too deeply only brackets are read.
+ */
+export function splitArray(text: string): Result<JsonItem[]> {
+  begin(text, {});
+  const elements: JsonItem[] = [];
+  skipSpace();
+  if (source.charCodeAt(at) !== 91) syntax('An array is expected');
+  else {
+    at++;
+    skipSpace();
+    if (source.charCodeAt(at) === 93) at++;
+    else while (splitElement(elements));
+    skipSpace();
+    if (at < source.length) syntax('There is something after the array');
   }
+  source = '';
+  return fatal ? { ok: false, fault: fatal } : ok(elements);
+}
+
+/** Reads an element and what follows it; false after the last one and when the syntax is broken. */
+function splitElement(elements: JsonItem[]): boolean {
+  const start = at;
+  keys = 0;
+  escapedKeys = false;
+  noted = undefined;
+  if (!scanValue(0)) return false;
+  elements.push({ text: source.slice(start, at), scan: { fault: noted, escapedKeys } });
+  skipSpace();
+  const code = source.charCodeAt(at);
+  if (code !== 44 && code !== 93) return syntax('A comma or ] is expected');
+  at++;
+  if (code === 93) return false;
+  skipSpace();
+  return true;
 }
 
 function syntax(detail: string): false {
@@ -106,8 +133,8 @@ function scanValue(depth: number): boolean {
   if (code === 34) return scanString();
   if (code === 123 || code === 91) {
     if (depth >= depthMax) {
-      fatal = { code: 'json_too_deep', detail: `Objects and arrays may be nested ${depthMax} deep.` };
-      return false;
+      note('json_too_deep', `Objects and arrays may be nested ${depthMax} deep.`);
+      return skipNested();
     }
     return code === 123 ? scanObject(depth + 1) : scanArray(depth + 1);
   }
@@ -118,6 +145,21 @@ function scanValue(depth: number): boolean {
     return true;
   }
   return syntax(at >= source.length ? 'The JSON ends too early' : 'A JSON value is expected');
+}
+
+/** Passes what is nested too deeply by its brackets alone: without recursion, so that no text overflows the stack. */
+function skipNested(): boolean {
+  for (let open = 0; at < source.length; ) {
+    const code = source.charCodeAt(at);
+    if (code === 34) {
+      if (!scanString()) return false;
+      continue;
+    }
+    at++;
+    if (code === 91 || code === 123) open++;
+    else if ((code === 93 || code === 125) && --open === 0) return true;
+  }
+  return syntax('The JSON ends too early');
 }
 
 function scanArray(depth: number): boolean {
@@ -151,13 +193,18 @@ function scanObject(depth: number): boolean {
     if (source.charCodeAt(at) !== 34) return syntax('A key in double quotes is expected');
     const start = at;
     if (!scanString()) return false;
-    const key = escaped ? (JSON.parse(source.slice(start, at)) as string) : source.slice(start + 1, at - 1);
+    const keyEscaped = escaped;
+    escapedKeys ||= keyEscaped;
+    const key = keyEscaped ? (JSON.parse(source.slice(start, at)) as string) : source.slice(start + 1, at - 1);
     if (noted === undefined) {
       if (many ? many.has(key) : seen.includes(key)) {
         note('json_duplicate_key', `The key ${JSON.stringify(key.slice(0, 80))} is there twice in one object.`);
       }
       if (key === '__proto__' || key === 'constructor' || key === 'prototype') {
         note('json_key_forbidden', `The key ${key} is not allowed.`);
+      }
+      if (keyEscaped && unsafeKey.test(key)) {
+        note('json_key_forbidden', 'A key must not hold a control character, a quotation mark or a backslash.');
       }
       if (++keys > keysMax) note('json_too_many_keys', `There are more than ${keysMax} keys.`);
       if (many) many.add(key);

@@ -1,13 +1,13 @@
 /** Cuts a request's body into items without parsing them, so that each item is judged alone. */
 import { batchEventsMax } from '../event/event.ts';
-import { splitArray } from '../event/json.ts';
+import { type JsonItem, splitArray } from '../event/json.ts';
 import { fail, ok, type Result } from '../event/problem.ts';
 
 export interface SplitBody {
   readonly form: 'single' | 'array' | 'ndjson';
-  readonly cloudEvents: boolean;
-  /** Source text of each item. */
-  readonly items: readonly string[];
+  /** Whether items are CloudEvents: all, none, or those that are `marked` by a specversion. */
+  readonly cloudEvents: boolean | 'marked';
+  readonly items: readonly JsonItem[];
 }
 
 /** Cuts a body by its content type; without one it is taken for JSON. */
@@ -18,7 +18,7 @@ export function splitBody(contentType: string | undefined, text: string): Result
     case '':
       return jsonBody(text, false);
     case 'application/cloudevents+json':
-      return ok({ form: 'single', cloudEvents: true, items: [text] });
+      return ok({ form: 'single', cloudEvents: true, items: [{ text }] });
     case 'application/cloudevents-batch+json':
       return jsonBody(text, true);
     case 'application/x-ndjson':
@@ -39,8 +39,7 @@ export function sniffBody(text: string): Result<SplitBody> {
   const ndjson = start.startsWith('{') && newline > 0 && isWholeObject(start.slice(0, newline).trim());
   const split = ndjson && start.slice(newline).trim() !== '' ? lines(text) : jsonBody(text, false);
   if (!split.ok) return split;
-  // A CloudEvent names its version in the item itself; both kinds never mix in one message.
-  return ok({ ...split.value, cloudEvents: /"specversion"\s*:/.test(split.value.items[0]!.slice(0, 4096)) });
+  return ok({ ...split.value, cloudEvents: 'marked' });
 }
 
 function isWholeObject(line: string): boolean {
@@ -55,14 +54,17 @@ function isWholeObject(line: string): boolean {
 
 function jsonBody(text: string, arrayOnly: boolean): Result<SplitBody> {
   if (!arrayOnly && !text.trimStart().startsWith('[')) {
-    return ok({ form: 'single', cloudEvents: false, items: [text] });
+    return ok({ form: 'single', cloudEvents: false, items: [{ text }] });
   }
   const split = splitArray(text);
   return split.ok ? bounded({ form: 'array', cloudEvents: arrayOnly, items: split.value }) : split;
 }
 
 function lines(text: string): Result<SplitBody> {
-  const items = text.split('\n').filter((line) => line.trim() !== '');
+  const items = text
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => ({ text: line }));
   return bounded({ form: 'ndjson', cloudEvents: false, items });
 }
 

@@ -5,6 +5,10 @@ import { isUuidv7 } from '../event/uuid.ts';
 
 const required = ['specversion', 'id', 'source', 'type'] as const;
 
+/** True when a value says that it is a CloudEvent; no event of ours has this field. */
+export const isCloudEvent = (value: Json): boolean =>
+  typeof value === 'object' && value !== null && Object.hasOwn(value, 'specversion');
+
 /** The event of a CloudEvent, not yet validated. `event_invalid` when an attribute is missing or data is no object. */
 export function fromCloudEvent(value: Json): Result<Json> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
@@ -33,8 +37,11 @@ export function fromCloudEvent(value: Json): Result<Json> {
     ...event,
     ...(event.action === undefined ? { action: envelope.type! } : {}),
     ...(event.occurred_at === undefined && envelope.time !== undefined ? { occurred_at: envelope.time } : {}),
-    ...(event.id === undefined && isUuidv7(id.toLowerCase()) ? { id } : {}),
-    ...(event.external_id === undefined && !isUuidv7(id.toLowerCase()) ? { external_id: id } : {}),
+    ...(event.id === undefined && isUuidv7(id) ? { id } : {}),
+    // Data with a foreign id of its own keeps that one: it will become the external id.
+    ...(event.external_id === undefined && !isUuidv7(id) && (event.id === undefined || isUuidv7(String(event.id)))
+      ? { external_id: id }
+      : {}),
     ...(event.context === undefined || (context && context.service === undefined)
       ? { context: { ...context, service: envelope.source! } }
       : {}),

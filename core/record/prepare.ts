@@ -12,12 +12,12 @@ import {
   occurredFutureMsMax,
   type Tier,
 } from '../event/event.ts';
-import { parseJson, utf8Length } from '../event/json.ts';
+import { type JsonItem, parseItem, utf8Length } from '../event/json.ts';
 import { fail, ok, type Result } from '../event/problem.ts';
 import { normaliseTime } from '../event/time.ts';
 import { isUuidv7, uuidTime } from '../event/uuid.ts';
 import { validateInput } from '../event/validate.ts';
-import { fromCloudEvent } from './cloudevents.ts';
+import { fromCloudEvent, isCloudEvent } from './cloudevents.ts';
 
 /** Who sends, when, and by which rules. */
 export interface PrepareContext {
@@ -27,7 +27,7 @@ export interface PrepareContext {
   readonly project?: string;
   readonly environment?: string;
   readonly receivedAt: Date;
-  readonly cloudEvents?: boolean;
+  readonly cloudEvents?: boolean | 'marked';
   readonly policy: TenantPolicy | undefined;
   /** Why an event breaks its action's registered schema. */
   readonly violation?: (input: EventInput) => string | undefined;
@@ -44,23 +44,26 @@ export interface Prepared {
 }
 
 /** The stored form of one item, or the first fault. Never throws for bad input. */
-export function prepareEvent(itemText: string, by: PrepareContext): Result<Prepared> {
+export function prepareEvent(item: JsonItem, by: PrepareContext): Result<Prepared> {
+  const { text } = item;
   // No character takes more than three bytes, so most items need no count.
-  if (itemText.length > eventBytesMax / 3 && utf8Length(itemText) > eventBytesMax) {
+  if (text.length > eventBytesMax / 3 && utf8Length(text) > eventBytesMax) {
     return fail('event_too_large', `The event has more than ${eventBytesMax} bytes.`);
   }
-  const parsed = parseJson(itemText);
+  const parsed = parseItem(item);
   if (!parsed.ok) return parsed;
-  const unwrapped = by.cloudEvents ? fromCloudEvent(parsed.value) : parsed;
+  const wrapped = by.cloudEvents === 'marked' ? isCloudEvent(parsed.value) : by.cloudEvents;
+  const unwrapped = wrapped ? fromCloudEvent(parsed.value) : parsed;
   if (!unwrapped.ok) return unwrapped;
   const validated = validateInput(unwrapped.value);
   if (!validated.ok) return validated;
   const input = validated.value;
 
   const receivedMs = by.receivedAt.getTime();
-  const occurred = input.occurred_at === undefined ? ok(by.receivedAt.toISOString()) : normaliseTime(input.occurred_at);
+  const receivedAt = by.receivedAt.toISOString();
+  const occurred = input.occurred_at === undefined ? ok(receivedAt) : normaliseTime(input.occurred_at);
   if (!occurred.ok) return occurred;
-  const occurredMs = Date.parse(occurred.value);
+  const occurredMs = input.occurred_at === undefined ? receivedMs : Date.parse(occurred.value);
   if (occurredMs > receivedMs + occurredFutureMsMax) {
     return fail('event_time_invalid', '/occurred_at lies more than 24 hours in the future.', '/occurred_at');
   }
@@ -68,46 +71,60 @@ export function prepareEvent(itemText: string, by: PrepareContext): Result<Prepa
   const violation = by.violation?.(input);
   if (violation !== undefined && by.policy?.schemaMode === 'refuse') return fail('event_schema_violated', violation);
 
-  const { category, tier, crud, severity } = classify(input.action, input, by.policy);
-  const { producer, ...rest } = input;
   const identity = identify(input, occurredMs, by);
-  const project = by.project ?? input.project;
-  const environment = by.environment ?? input.environment;
-  const event: Event = {
-    ...rest,
-    ...identity,
+  if (!identity.ok) return identity;
+  const { category, tier, crud, severity } = classify(input.action, input, by.policy);
+  const seq = input.producer?.seq;
+  // One spread and then plain fields: V8 copies the input's shape, and every field of ours overrules it.
+  const event: Writable<Event> = {
+    ...input,
+    id: identity.value.id,
     tenant: by.tenant,
     occurred_at: occurred.value,
-    received_at: by.receivedAt.toISOString(),
+    received_at: receivedAt,
     schema_version: input.schema_version ?? 1,
     category,
     crud,
     severity,
     outcome: input.outcome ?? { result: 'success' },
     data_class: input.data_class ?? 'none',
-    producer: producer?.seq === undefined ? { key: by.keyId } : { key: by.keyId, seq: producer.seq },
-    ...(project === undefined ? {} : { project }),
-    ...(environment === undefined ? {} : { environment }),
-    ...(violation === undefined ? {} : { schema_violation: violation.slice(0, 1000) }),
+    producer: seq === undefined ? { key: by.keyId } : { key: by.keyId, seq },
   };
+  const { external } = identity.value;
+  if (external !== undefined) event.external_id = external;
+  if (by.project !== undefined) event.project = by.project;
+  if (by.environment !== undefined) event.environment = by.environment;
+  if (violation !== undefined) event.schema_violation = violation.slice(0, 1000);
   return ok({ event, line: canonical(event as unknown as Json), tier });
 }
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+
 /**
  * The event's id. A client's own UUIDv7 is kept when its time is near ours (it is the partition key); any other id
- * becomes the external id, unless there is one. A producer's idempotency key with a recent time fixes the id, so
- * that a repeat is a duplicate; with an older time the key is kept as data and the Idempotency-Key header is the
- * way to repeat safely.
+ * becomes the external id, and is refused when that is taken: it would vanish. A producer's idempotency key with a
+ * recent time fixes the id, so that a repeat is a duplicate; with an older time the key is kept as data and the
+ * Idempotency-Key header is the way to repeat safely.
  */
-function identify(input: EventInput, occurredMs: number, by: PrepareContext): Pick<Event, 'id' | 'external_id'> {
+function identify(
+  input: EventInput,
+  occurredMs: number,
+  by: PrepareContext,
+): Result<{ id: string; external?: string }> {
   const receivedMs = by.receivedAt.getTime();
   const isNear = (ms: number) => ms >= receivedMs - idPastMsMax && ms <= receivedMs + idFutureMsMax;
-  const own = input.id?.toLowerCase();
-  if (own !== undefined && isUuidv7(own) && isNear(uuidTime(own))) return { id: own };
-  const external = input.external_id ?? input.id;
+  const { id, external_id, idempotency_key } = input;
+  if (id !== undefined && isUuidv7(id) && isNear(uuidTime(id))) return ok({ id: id.toLowerCase() });
+  if (id !== undefined && external_id !== undefined && id !== external_id) {
+    return fail(
+      'event_id_invalid',
+      'The id is no UUIDv7 of the last seven days, and external_id is taken by another. Send one of them.',
+      '/id',
+    );
+  }
   const derived =
-    by.derivedId && input.idempotency_key !== undefined && input.occurred_at !== undefined && isNear(occurredMs)
-      ? by.derivedId(input.idempotency_key, occurredMs)
+    by.derivedId && idempotency_key !== undefined && input.occurred_at !== undefined && isNear(occurredMs)
+      ? by.derivedId(idempotency_key, occurredMs)
       : undefined;
-  return { id: derived ?? by.newId(), ...(external === undefined ? {} : { external_id: external }) };
+  return ok({ id: derived ?? by.newId(), ...(id === undefined ? {} : { external: id }) });
 }

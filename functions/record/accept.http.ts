@@ -10,10 +10,10 @@ import type { Caller } from '#core/access/access.ts';
 import { type Tier, tiers } from '#core/event/event.ts';
 import { type Fault, Problem, problemOf } from '#core/event/problem.ts';
 import { compileSchemas } from '#core/event/registry.ts';
-import { splitBody } from '#core/record/body.ts';
+import { type SplitBody, splitBody } from '#core/record/body.ts';
 import { Limiter } from '#core/record/limiter.ts';
 import type { Claim, Claims, Control, Outlet } from '#core/record/ports.ts';
-import { prepareEvent } from '#core/record/prepare.ts';
+import { type PrepareContext, prepareEvent } from '#core/record/prepare.ts';
 import { onHttp, requireScope } from '#functions/runtime/http.ts';
 import { metric } from '#functions/runtime/observe.ts';
 import { openClaims, openControl, openOutlets } from '#functions/runtime/open.ts';
@@ -62,7 +62,9 @@ export async function accept(ports: AcceptPorts, request: HttpRequest): Promise<
 
   const policy = await ports.control.tenant(caller.tenant);
   const prepare = (claim: Claim) => prepareAll(items, caller, policy, cloudEvents, claim);
-  const ours: Claim = { v: 1, bodySha256: sha256Hex(text), receivedAt: request.now.toISOString(), seed: newSeed() };
+  // Only a claim needs the body's hash.
+  const bodySha256 = idempotencyKey === undefined ? '' : sha256Hex(text);
+  const ours: Claim = { v: 1, bodySha256, receivedAt: request.now.toISOString(), seed: newSeed() };
   let claim = ours;
   let prepared = prepare(ours);
   if (idempotencyKey !== undefined && prepared.accepted > 0) {
@@ -84,29 +86,32 @@ export async function accept(ports: AcceptPorts, request: HttpRequest): Promise<
 }
 
 function prepareAll(
-  texts: readonly string[],
+  bodyItems: SplitBody['items'],
   caller: Caller,
   policy: Awaited<ReturnType<Control['tenant']>>,
-  cloudEvents: boolean,
+  cloudEvents: SplitBody['cloudEvents'],
   claim: Claim,
 ) {
   const receivedAt = new Date(claim.receivedAt);
   const idOf = seededIds(claim.seed, receivedAt.getTime());
   const violation = policy && policy.schemas.length > 0 ? compileSchemas(policy) : undefined;
   const lines: Record<Tier, string[]> = { critical: [], bulk: [] };
-  const items = texts.map((text, index): Item => {
-    const prepared = prepareEvent(text, {
-      tenant: caller.tenant,
-      keyId: caller.keyId,
-      ...(caller.project === undefined ? {} : { project: caller.project }),
-      ...(caller.environment === undefined ? {} : { environment: caller.environment }),
-      receivedAt,
-      cloudEvents,
-      policy,
-      ...(violation ? { violation } : {}),
-      newId: () => idOf(index),
-      derivedId: derivedId(caller.tenant),
-    });
+  let at = 0;
+  const by: PrepareContext = {
+    tenant: caller.tenant,
+    keyId: caller.keyId,
+    ...(caller.project === undefined ? {} : { project: caller.project }),
+    ...(caller.environment === undefined ? {} : { environment: caller.environment }),
+    receivedAt,
+    cloudEvents,
+    policy,
+    ...(violation ? { violation } : {}),
+    newId: () => idOf(at),
+    derivedId: derivedId(caller.tenant),
+  };
+  const items = bodyItems.map((item, index): Item => {
+    at = index;
+    const prepared = prepareEvent(item, by);
     if (!prepared.ok) return { index, status: 'refused', ...prepared.fault };
     const { event, line, tier } = prepared.value;
     lines[tier].push(line);

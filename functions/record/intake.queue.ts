@@ -48,8 +48,8 @@ async function prepareMessage(ports: IntakePorts, message: QueueMessage) {
   const lines: Record<Tier, string[]> = { critical: [], bulk: [] };
   const idOf = seededIds(`${message.queue}/${message.messageId}`, message.sentAt);
   const violation = policy.schemas.length > 0 ? compileSchemas(policy) : undefined;
-  for (const [index, text] of split.value.items.entries()) {
-    const prepared = prepareEvent(text, {
+  for (const [index, item] of split.value.items.entries()) {
+    const prepared = prepareEvent(item, {
       tenant,
       keyId: message.queue,
       receivedAt: new Date(message.sentAt),
@@ -60,7 +60,7 @@ async function prepareMessage(ports: IntakePorts, message: QueueMessage) {
       derivedId: derivedId(tenant),
     });
     if (prepared.ok) lines[prepared.value.tier].push(prepared.value.line);
-    else await bury(text, prepared.fault.code, prepared.fault.detail);
+    else await bury(item.text, prepared.fault.code, prepared.fault.detail);
   }
   metric('record', 'accepted', lines.critical.length + lines.bulk.length);
   return tiers.flatMap((tier) =>
