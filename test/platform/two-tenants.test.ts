@@ -1,0 +1,238 @@
+/**
+ * Two tenants on every route: what belongs to the other answers exactly like what is not there, byte for byte.
+ * The routes come from the API description, so a new route without a case here fails.
+ */
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Answer, type TestPlatform, testPlatform } from '#test/support/platform.ts';
+
+let platform: TestPlatform;
+let a: Awaited<ReturnType<TestPlatform['makeTenant']>>;
+let b: Awaited<ReturnType<TestPlatform['makeTenant']>>;
+const theirs = { critical: '', bulk: '' };
+const secretWord = 'only-b-knows-this';
+const missingId = '01890000-0000-7000-8000-000000000000';
+
+beforeAll(async () => {
+  platform = await testPlatform();
+  [a, b] = await Promise.all([platform.makeTenant('A'), platform.makeTenant('B')]);
+  const actor = { type: 'user', id: secretWord };
+  const sent = await platform.call('POST', '/v1/events', {
+    key: b.apiKey,
+    json: [
+      { action: 'role.assign', actor },
+      { action: 'document.view', actor },
+    ],
+  });
+  [theirs.critical, theirs.bulk] = sent.json.items.map((item: { id: string }) => item.id);
+  await platform.call('POST', '/v1/projects', { key: b.apiKey, json: { id: 'secret-project' } });
+  await platform.call('PUT', '/v1/schemas/user.login', { key: b.apiKey, json: { type: 'object' } });
+  await platform.call('POST', `/v1/tenants/${b.tenantId}/intake`, { key: platform.access.adminKey });
+  await platform.settled();
+}, 180_000);
+afterAll(() => platform?.end());
+
+/** The answer without what differs in every request. */
+const bytesOf = ({ status, text, headers }: Answer) => ({
+  status,
+  type: headers.get('content-type'),
+  text: text.replace(/"instance":"[^"]*"/, '"instance":"…"'),
+});
+
+interface Case {
+  readonly foreign: () => string;
+  readonly missing: string;
+  readonly json?: unknown;
+}
+/** For every route with a name in its path: B's name, and one that nobody has. */
+const cases: Record<string, Case> = {
+  'GET /v1/events/{eventId}': { foreign: () => `/v1/events/${theirs.critical}`, missing: `/v1/events/${missingId}` },
+  'GET /v1/keys/{keyId}': { foreign: () => `/v1/keys/${b.keyId}`, missing: '/v1/keys/aaaaaaaaaaaaaaaaaaaa' },
+  'DELETE /v1/keys/{keyId}': { foreign: () => `/v1/keys/${b.keyId}`, missing: '/v1/keys/aaaaaaaaaaaaaaaaaaaa' },
+  'POST /v1/keys/{keyId}/rotate': {
+    foreign: () => `/v1/keys/${b.keyId}/rotate`,
+    missing: '/v1/keys/aaaaaaaaaaaaaaaaaaaa/rotate',
+    json: {},
+  },
+  'GET /v1/projects/{projectId}': { foreign: () => '/v1/projects/secret-project', missing: '/v1/projects/nothing' },
+  'GET /v1/projects/{projectId}/environments': {
+    foreign: () => '/v1/projects/secret-project/environments',
+    missing: '/v1/projects/nothing/environments',
+  },
+  'POST /v1/projects/{projectId}/environments': {
+    foreign: () => '/v1/projects/secret-project/environments',
+    missing: '/v1/projects/nothing/environments',
+    json: { id: 'production' },
+  },
+  'GET /v1/schemas/{action}': { foreign: () => '/v1/schemas/user.login', missing: '/v1/schemas/user.nothing' },
+  'DELETE /v1/schemas/{action}': { foreign: () => '/v1/schemas/user.login', missing: '/v1/schemas/user.nothing' },
+};
+/** These name what the caller makes; two tenants may have the same name and never meet. */
+const own = ['PUT /v1/schemas/{action}'];
+
+const document = JSON.parse(readFileSync('openapi.json', 'utf8')) as {
+  paths: Record<string, Record<string, { description?: string; security?: unknown[] }>>;
+};
+const routes = Object.entries(document.paths).flatMap(([path, operations]) =>
+  Object.entries(operations).map(([method, operation]) => ({ route: `${method.toUpperCase()} ${path}`, operation })),
+);
+const isAdmin = (operation: { description?: string }) => operation.description?.includes('Scope: `admin`') === true;
+
+describe("a foreign id answers like one that is not there, and B's thing stays as it was", () => {
+  test('every route with a name in its path has a case', () => {
+    const named = routes
+      .filter(({ route, operation }) => route.includes('{') && !isAdmin(operation))
+      .map(({ route }) => route);
+    expect([...Object.keys(cases), ...own].sort()).toEqual(named.sort());
+  });
+
+  for (const [route, { foreign, missing, json }] of Object.entries(cases)) {
+    test(route, async () => {
+      const method = route.split(' ')[0]!;
+      const options = { key: a.apiKey, ...(json === undefined ? {} : { json }) };
+      const strangers = await platform.call(method, foreign(), options);
+      const nothing = await platform.call(method, missing, options);
+      expect(bytesOf(strangers)).toEqual(bytesOf(nothing));
+      expect(strangers.status).toBe(404);
+    });
+  }
+
+  test('the bulk tier too', async () => {
+    const strangers = await platform.call('GET', `/v1/events/${theirs.bulk}`, { key: a.apiKey });
+    expect(bytesOf(strangers)).toEqual(
+      bytesOf(await platform.call('GET', `/v1/events/${missingId}`, { key: a.apiKey })),
+    );
+  });
+
+  test("B's key, project, schema and events are still there for B", async () => {
+    for (const path of [
+      `/v1/keys/${b.keyId}`,
+      '/v1/projects/secret-project',
+      '/v1/schemas/user.login',
+      `/v1/events/${theirs.critical}`,
+      `/v1/events/${theirs.bulk}`,
+    ]) {
+      expect((await platform.call('GET', path, { key: b.apiKey })).status, path).toBe(200);
+    }
+  });
+});
+
+describe('a list shows nothing of the other', () => {
+  for (const path of [
+    '/v1/events',
+    `/v1/events?actor=${secretWord}`,
+    '/v1/events/feed',
+    '/v1/keys',
+    '/v1/projects',
+    '/v1/policy',
+    '/v1/schemas',
+    '/v1/whoami',
+  ]) {
+    test(`GET ${path}`, async () => {
+      const answer = await platform.call('GET', path, { key: a.apiKey });
+      expect(answer.status).toBe(200);
+      for (const secret of [secretWord, b.tenantId, b.keyId, 'secret-project', 'user.login', theirs.critical]) {
+        expect(answer.text).not.toContain(secret);
+      }
+    });
+  }
+
+  test('POST /v1/events/search', async () => {
+    const answer = await platform.call('POST', '/v1/events/search', { key: a.apiKey, json: { actor: secretWord } });
+    expect(answer.json.events).toEqual([]);
+  });
+
+  test('B sees both events, once', async () => {
+    const answer = await platform.call('GET', `/v1/events?actor=${secretWord}`, { key: b.apiKey });
+    expect(answer.json.events.map(({ id }: { id: string }) => id).sort()).toEqual(
+      [theirs.bulk, theirs.critical].sort(),
+    );
+  });
+});
+
+describe('naming the other tenant gets nobody anywhere', () => {
+  for (const path of [`/v1/events?tenant=${missingId}`, `/v1/events?tenant_id=${missingId}`]) {
+    test(path.split('=')[0]!, async () => {
+      const answer = await platform.call('GET', path, { key: a.apiKey });
+      expect(answer.json.code).toBe('filter_invalid');
+    });
+  }
+
+  test('in a body or a header', async () => {
+    const answer = await platform.call('POST', '/v1/events', {
+      key: a.apiKey,
+      json: { action: 'user.login', actor: { type: 'user', id: 'x' }, tenant: b.tenantId },
+      headers: { 'x-tenant': b.tenantId, 'x-trailkeep-tenant': b.tenantId },
+    });
+    expect(answer.json.code).toBe('event_invalid');
+  });
+
+  test("with B's cursor", async () => {
+    const page = await platform.call('GET', '/v1/events?limit=1', { key: b.apiKey });
+    const stolen = await platform.call('GET', `/v1/events?limit=1&cursor=${page.json.next_cursor}`, { key: a.apiKey });
+    expect(stolen.json.code).toBe('cursor_invalid');
+    const feed = await platform.call('GET', '/v1/events/feed', { key: b.apiKey });
+    expect((await platform.call('GET', `/v1/events/feed?after=${feed.json.next}`, { key: a.apiKey })).json.code).toBe(
+      'cursor_invalid',
+    );
+  });
+
+  test("with B's event id: A's event is A's own", async () => {
+    const sent = await platform.call('POST', '/v1/events', {
+      key: a.apiKey,
+      json: { id: theirs.critical, action: 'role.assign', actor: { type: 'user', id: 'a-person' } },
+    });
+    expect(sent.json.id).toBe(theirs.critical);
+    await platform.settled();
+    const [mine, others] = await Promise.all(
+      [a, b].map((tenant) => platform.call('GET', `/v1/events/${theirs.critical}`, { key: tenant.apiKey })),
+    );
+    expect(mine!.json).toMatchObject({ tenant: a.tenantId, actor: { id: 'a-person' } });
+    expect(others!.json).toMatchObject({ tenant: b.tenantId, actor: { id: secretWord } });
+  });
+
+  test("with B's Idempotency-Key", async () => {
+    const headers = { 'idempotency-key': 'shared' };
+    const json = { action: 'user.login', actor: { type: 'user', id: 'x' } };
+    const [first, second] = [
+      await platform.call('POST', '/v1/events', { key: a.apiKey, json, headers }),
+      await platform.call('POST', '/v1/events', { key: b.apiKey, json: { ...json, action: 'user.logout' }, headers }),
+    ];
+    expect([first.status, second.status]).toEqual([202, 202]);
+    expect(first.json.id).not.toBe(second.json.id);
+  });
+});
+
+describe('every route', () => {
+  for (const { route, operation } of routes) {
+    const [method, template] = route.split(' ') as [string, string];
+    const path = template.replace(/\{[^}]+\}/g, missingId);
+    if (operation.security) continue;
+
+    test(`${route} without a key, with a wrong one, or one cut short: 401, the same bytes`, async () => {
+      const answers = await Promise.all([
+        platform.call(method, path),
+        platform.call(method, path, { key: 'tk_aaaaaaaaaaaaaaaaaaaa_wrong' }),
+        platform.call(method, path, { key: a.apiKey.slice(0, -1) }),
+      ]);
+      for (const answer of answers) {
+        expect(bytesOf(answer)).toEqual(bytesOf(answers[0]!));
+        expect(answer.status).toBe(401);
+        expect(answer.headers.get('content-type')).toBe('application/problem+json');
+        expect(answer.json.code).toBe('unauthenticated');
+      }
+    });
+
+    if (!isAdmin(operation)) continue;
+    test(`${route} with a tenant's key: forbidden, whatever it names`, async () => {
+      const json = method === 'GET' || method === 'DELETE' ? {} : { json: { name: 'x' } };
+      const answers = await Promise.all(
+        [path, template.replace(/\{[^}]+\}/g, b.tenantId)].map((one) =>
+          platform.call(method, one, { key: a.apiKey, ...json }),
+        ),
+      );
+      expect(answers.map(({ status }) => status)).toEqual([403, 403]);
+      expect(bytesOf(answers[0]!)).toEqual(bytesOf(answers[1]!));
+    });
+  }
+});
