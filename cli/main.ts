@@ -1,0 +1,92 @@
+/** `trailkeep`: finds the command, reads its flags, and turns every failure into what to do next. */
+import { parseArgs } from 'node:util';
+import { nearest } from '#core/query/nearest.ts';
+import { type Command, commonOptions, type Invocation, type Origin, openClient } from './command.ts';
+import { dlqCommand } from './dlq.ts';
+import { explain, UsageError } from './fail.ts';
+import { commandHelp, mainHelp } from './help.ts';
+import { importCommand } from './import.ts';
+import { keyCommand } from './key.ts';
+import type { Streams } from './print.ts';
+import { queryCommand } from './query.ts';
+import { sendCommand } from './send.ts';
+import { tailCommand } from './tail.ts';
+import { tenantCommand } from './tenant.ts';
+import { whoamiCommand } from './whoami.ts';
+
+export const commands: readonly Command[] = [
+  sendCommand,
+  importCommand,
+  queryCommand,
+  tailCommand,
+  keyCommand,
+  whoamiCommand,
+  tenantCommand,
+  dlqCommand,
+];
+
+export interface Terminal extends Streams {
+  readonly stdin: NodeJS.ReadableStream;
+  readonly stop: AbortSignal;
+}
+
+/** Runs one command line; resolves to 0 (done), 1 (failed) or 2 (typed wrongly). */
+export async function main(argv: readonly string[], terminal: Terminal): Promise<number> {
+  const { out, err } = terminal;
+  const [first, ...rest] = argv;
+  if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
+    const asked = commands.find(({ name }) => name === rest[0]);
+    out.write(asked ? commandHelp(asked) : mainHelp(commands));
+    return first === undefined ? 2 : 0;
+  }
+  const command = commands.find(({ name }) => name === first);
+  if (!command) {
+    const guess = nearest(
+      first,
+      commands.map(({ name }) => name),
+    );
+    err.write(
+      `trailkeep: there is no command ${JSON.stringify(first)}.${guess ? ` Did you mean "trailkeep ${guess}"?` : ''}\n`,
+    );
+    err.write('"trailkeep --help" lists the commands.\n');
+    return 2;
+  }
+  const origin: Origin = {};
+  try {
+    const { values, positionals } = readFlags(command, rest);
+    if (values.help === true) {
+      out.write(commandHelp(command));
+      return 0;
+    }
+    const invocation: Invocation = {
+      ...terminal,
+      flags: values,
+      words: positionals,
+      now: () => new Date(),
+      origin,
+      open: (as = 'tenant') => openClient(values, as === 'admin', origin),
+    };
+    return await command.run(invocation);
+  } catch (error) {
+    const [head, ...more] = explain(error, origin);
+    err.write([`trailkeep ${command.name}: ${head}`, ...more.map((line) => `  ${line}`), ''].join('\n'));
+    if (!(error instanceof UsageError)) return 1;
+    err.write(`  "trailkeep ${command.name} --help" shows how it is used.\n`);
+    return 2;
+  }
+}
+
+function readFlags(command: Command, args: readonly string[]) {
+  const options = { ...command.options, ...commonOptions };
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const unknown = /Unknown option '(-{1,2})([^'=]+)/.exec(error.message);
+    if (!unknown) throw new UsageError(`${error.message.split('\n')[0]!.replace(/\.$/, '')}.`);
+    const guess = nearest(unknown[2]!, Object.keys(options));
+    throw new UsageError(
+      `There is no flag ${unknown[1]}${unknown[2]}.${guess === undefined ? '' : ` Did you mean --${guess}?`}`,
+    );
+  }
+}
