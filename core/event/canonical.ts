@@ -1,13 +1,8 @@
 /** Canonical JSON (RFC 8785): the bytes that hashes and stored lines are made of. There is no second definition. */
 import { type Json, jsonDepthMax } from './event.ts';
 
-/** What JSON.stringify would escape; every other string is written as it is. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-const needsEscape = /["\\\u0000-\u001f\ud800-\udfff]/;
 /** A stored event nests its metadata below what came in; one level of slack. */
 const depthMax = jsonDepthMax + 1;
-
-const quote = (text: string): string => (needsEscape.test(text) ? JSON.stringify(text) : `"${text}"`);
 
 /** Canonical text of a JSON-safe value. Throws RangeError for what the scanner refuses: depth above 33, non-finite numbers. */
 export function canonical(value: Json): string {
@@ -22,21 +17,54 @@ function write(value: Json, depth: number): string {
   }
   if (value === null || typeof value !== 'object') return String(value);
   if (depth >= depthMax) throw new RangeError(`canonical JSON nests at most ${depthMax} deep`);
-  if (Array.isArray(value)) return `[${(value as readonly Json[]).map((item) => write(item, depth + 1)).join(',')}]`;
+  if (Array.isArray(value)) return writeArray(value as readonly Json[], depth + 1);
   const object = value as { readonly [key: string]: Json };
-  const names = Object.keys(object);
-  if (!isSorted(names)) names.sort();
   let text = '{';
-  for (const name of names) {
+  for (const name of sorted(Object.keys(object))) {
     const member = object[name];
     if (member === undefined) continue;
-    text += `${text.length > 1 ? ',' : ''}${quote(name)}:${write(member, depth + 1)}`;
+    text += text.length === 1 ? quote(name) : `,${quote(name)}`;
+    text += `:${write(member, depth + 1)}`;
   }
   return `${text}}`;
 }
 
-/** UTF-16 code unit order, as RFC 8785 §3.2.3 asks and `<` gives. */
-function isSorted(names: readonly string[]): boolean {
-  for (let index = 1; index < names.length; index++) if (names[index - 1]! > names[index]!) return false;
-  return true;
+function writeArray(items: readonly Json[], depth: number): string {
+  let text = '[';
+  for (let index = 0; index < items.length; index++) {
+    if (index > 0) text += ',';
+    text += write(items[index]!, depth);
+  }
+  return `${text}]`;
+}
+
+/** Above this many, the built-in sort is faster than moving names one by one. */
+const fewNames = 16;
+
+/** In UTF-16 code unit order, as RFC 8785 §3.2.3 asks and `<` gives. Most lists are short, or in order already. */
+function sorted(names: string[]): string[] {
+  for (let index = 1; index < names.length; index++) {
+    const name = names[index]!;
+    if (names[index - 1]! <= name) continue;
+    if (names.length > fewNames) return names.sort();
+    let to = index;
+    for (; to > 0 && names[to - 1]! > name; to--) names[to] = names[to - 1]!;
+    names[to] = name;
+  }
+  return names;
+}
+
+/** Up to here a loop over char codes beats a regular expression's start. */
+const shortText = 48;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+const needsEscape = /["\\\u0000-\u001f\ud800-\udfff]/;
+
+/** A string as JSON.stringify writes it, which is asked only when there is something to escape. */
+function quote(text: string): string {
+  if (text.length > shortText) return needsEscape.test(text) ? JSON.stringify(text) : `"${text}"`;
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code === 34 || code === 92 || code < 32 || (code >= 0xd800 && code <= 0xdfff)) return JSON.stringify(text);
+  }
+  return `"${text}"`;
 }

@@ -18,6 +18,7 @@ export function normaliseTime(text: string): Result<string> {
   // Date rolls 30 February over to March.
   if (Number.isNaN(local.getTime()) || local.getUTCDate() !== Number(day)) return wrong;
   const offsetMs = (Number(offsetHour) * 60 + Number(offsetMinute)) * 60_000 * (sign === '-' ? -1 : 1);
+  if (offsetMs === 0) return ok(local.toISOString());
   const utc = new Date(local.getTime() - offsetMs);
   if (utc.getTime() < -62_167_219_200_000 || utc.getTime() > 253_402_300_799_999) return wrong;
   return ok(utc.toISOString());
