@@ -30,16 +30,20 @@ interface Call {
   readonly method?: string;
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** A second try changes nothing, whether or not the first one came through. */
+  readonly repeatable?: boolean;
 }
 
 /**
- * A client of one key. 429 and 503 are tried again after Retry-After, a broken connection only where a second try
- * changes nothing: reads, and batches with an idempotency key.
+ * A client of one key. 429 is tried again after Retry-After; 503, 504 and a broken connection only where a second
+ * try changes nothing: reads, and batches with an idempotency key.
  */
 export function connect(url: string, key: string): Api {
   const base = url.replace(/\/+$/, '');
-  const call = async <T>(path: string, { method = 'GET', body, headers = {} }: Call = {}): Promise<T> => {
-    const repeatable = method === 'GET' || 'idempotency-key' in headers;
+  const call = async <T>(
+    path: string,
+    { method = 'GET', body, headers = {}, repeatable = method === 'GET' }: Call = {},
+  ): Promise<T> => {
     for (let attempt = 1; ; attempt++) {
       let response: Response;
       try {
@@ -61,8 +65,7 @@ export function connect(url: string, key: string): Api {
       }
       const text = await response.text();
       if (response.ok) return (text === '' ? undefined : JSON.parse(text)) as T;
-      const waits =
-        response.status === 429 || response.status === 503 || (repeatable && [502, 504].includes(response.status));
+      const waits = response.status === 429 || (repeatable && [502, 503, 504].includes(response.status));
       if (!waits || attempt >= attemptsMax) {
         throw new ApiError(response.status, objectOf(text), response.headers.get('x-request-id') ?? undefined);
       }
@@ -77,13 +80,19 @@ export function connect(url: string, key: string): Api {
     sendLines: (ndjson, { idempotencyKey }) =>
       call('/v1/events', {
         method: 'POST',
+        repeatable: idempotencyKey !== undefined,
         body: ndjson,
         headers: {
           'content-type': 'application/x-ndjson',
           ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
         },
       }),
-    page: (filter, cursor) => post('/v1/events/search', cursor === undefined ? filter : { ...filter, cursor }),
+    page: (filter, cursor) =>
+      call('/v1/events/search', {
+        method: 'POST',
+        repeatable: true,
+        body: JSON.stringify(cursor === undefined ? filter : { ...filter, cursor }),
+      }),
     get: (id) => call(`/v1/events/${part(id)}`),
     feed: (after, limit) => call(`/v1/events/feed?limit=${limit}${after === undefined ? '' : `&after=${part(after)}`}`),
     whoami: () => call('/v1/whoami'),
@@ -91,7 +100,7 @@ export function connect(url: string, key: string): Api {
       list: () => call('/v1/keys?limit=1000'),
       create: (body) => post('/v1/keys', body),
       get: (id) => call(`/v1/keys/${part(id)}`),
-      revoke: (id) => call(`/v1/keys/${part(id)}`, { method: 'DELETE' }),
+      revoke: (id) => call(`/v1/keys/${part(id)}`, { method: 'DELETE', repeatable: true }),
       rotate: (id, body) => post(`/v1/keys/${part(id)}/rotate`, body),
     },
     tenants: {
@@ -99,7 +108,7 @@ export function connect(url: string, key: string): Api {
       create: (body) => post('/v1/tenants', body),
       get: (id) => call(`/v1/tenants/${part(id)}`),
       createKey: (id, body) => post(`/v1/tenants/${part(id)}/keys`, body),
-      openIntake: (id) => post(`/v1/tenants/${part(id)}/intake`, {}),
+      openIntake: (id) => call(`/v1/tenants/${part(id)}/intake`, { method: 'POST', body: '{}', repeatable: true }),
       intake: (id) => call(`/v1/tenants/${part(id)}/intake`),
     },
     deadLetters: {

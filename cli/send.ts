@@ -1,4 +1,5 @@
 /** Send: one event from flags, or events as JSON from files or standard input. */
+import { randomUUID } from 'node:crypto';
 import type { EventInput, Json } from '#core/event/event.ts';
 import { parseJson, splitArray } from '#core/event/json.ts';
 import { type Command, type Invocation, text, texts, whole } from './command.ts';
@@ -23,7 +24,8 @@ async function run(invocation: Invocation): Promise<number> {
   let refused = 0;
   for (let from = 0; from < lines.length; from += batchMax) {
     const body = `${lines.slice(from, from + batchMax).join('\n')}\n`;
-    const { items } = await client.sendLines(body, idempotencyKey === undefined ? {} : { idempotencyKey });
+    // A key of its own makes a try after a broken connection safe; sending the same event again later still adds it.
+    const { items } = await client.sendLines(body, { idempotencyKey: idempotencyKey ?? `send-${randomUUID()}` });
     for (const item of items) {
       if (item.status === 'refused') {
         refused += 1;

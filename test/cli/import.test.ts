@@ -148,6 +148,18 @@ describe('the API in trouble', () => {
     expect(received[0]!.headers['idempotency-key']).toBe(received[1]!.headers['idempotency-key']);
   });
 
+  test('503 is tried again, because a batch has its key', async () => {
+    const down: StubAnswer = {
+      status: 503,
+      headers: { 'retry-after': '1' },
+      body: { code: 'unavailable', detail: 'Wait.' },
+    };
+    const { url, received } = await stub((_request, nth) => (nth === 1 ? down : undefined));
+    const ran = await importInto(url, ['-f', 'cloudtrail', fixture('cloudtrail/events.jsonl')]);
+    expect(ran).toMatchObject({ code: 0 });
+    expect(received).toHaveLength(2);
+  });
+
   test('401 in the middle ends it, and says what to do', async () => {
     const no: StubAnswer = { status: 401, body: { code: 'unauthenticated', detail: 'The key is not known.' } };
     const { url } = await stub((_request, nth) => (nth > 5 ? no : undefined));
