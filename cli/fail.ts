@@ -56,7 +56,10 @@ export function explain(error: unknown, from: { readonly url?: string; readonly 
     if (error.requestId) lines.push(`Request id: ${error.requestId}`);
     return lines;
   }
-  if (unreachable.test(causeText(error))) {
+  if (isApiFailure(error) && error.code === 'timeout') {
+    return [error.detail, 'It may be starting or overloaded; run the command again in a minute.'];
+  }
+  if ((isApiFailure(error) && error.code === 'network') || unreachable.test(causeText(error))) {
     return [
       `Nobody answers at ${from.url ?? 'the API'}.`,
       'On this machine, start it with "npm start" and leave that running; else give --url or TRAILKEEP_URL.',

@@ -1,6 +1,7 @@
 /** A small API over real sockets: keeps what it is sent and answers as it is told. */
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { gunzipSync } from 'node:zlib';
 import type { JsonObject } from '#core/event/event.ts';
 
 export interface Received {
@@ -61,9 +62,10 @@ export async function startStub(
 }
 
 async function read(request: IncomingMessage): Promise<string> {
-  let body = '';
-  for await (const chunk of request.setEncoding('utf8')) body += chunk;
-  return body;
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  const body = Buffer.concat(chunks);
+  return (request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body).toString();
 }
 
 function accept({ path, headers, body }: Received, claims: Map<string, JsonObject[]>): StubAnswer {
