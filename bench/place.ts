@@ -1,0 +1,85 @@
+/** A place to measure in: a real PostgreSQL with fsync, the local S3 and SQS, and our drivers over both. */
+import { fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { S3Client } from '@aws-sdk/client-s3';
+import postgres, { type Sql } from 'postgres';
+import { uuidv7 } from '#core/event/uuid.ts';
+import { startPostgres } from '#local/postgres.ts';
+import { clientSettings } from '#stores/aws/clients.ts';
+import { connect } from '#stores/postgres/connect.ts';
+import { migrate, putContextKey, readMigrations } from '#stores/postgres/migrate.ts';
+import { S3Segments } from '#stores/s3/segments.ts';
+
+/** Signs tenant contexts. */
+export const contextKey: Uint8Array = Buffer.alloc(32, 7);
+
+export interface Place {
+  /** As the superuser: for peers and for looking at what was stored. */
+  readonly ownerSql: Sql;
+  readonly segments: S3Segments;
+  readonly queueUrl: string;
+  /** As the application logs in. */
+  login(connections: number): Sql;
+  close(): Promise<void>;
+}
+
+/** A fresh UUIDv7. */
+export const newId = (now: Date): string => uuidv7(now.getTime(), randomBytes(10));
+
+export async function startPlace(): Promise<Place> {
+  const folder = mkdtempSync(join(tmpdir(), 'trailkeep-bench-'));
+  // PostgreSQL runs as another user when we run as root.
+  chmodSync(folder, 0o711);
+  const cloud = await startCloudProcess(join(folder, 'cloud'));
+  Object.assign(process.env, cloud.env);
+  const server = await startPostgres({ folder: join(folder, 'postgres'), durable: true });
+  const { host, port } = server;
+  const ownerSql = postgres({ host, port, database: 'postgres', user: 'postgres', max: 2, onnotice: () => {} });
+  await migrate(ownerSql, await readMigrations(new URL('../sql/migrations/', import.meta.url).pathname));
+  await putContextKey(ownerSql, contextKey);
+  await ownerSql`select record.ensure_partitions((now() - interval '2 months')::date, 4)`;
+  const client = new S3Client(clientSettings);
+  const opened: Sql[] = [];
+  return {
+    ownerSql,
+    segments: new S3Segments(client, 'segments'),
+    queueUrl: cloud.queueUrl,
+    login(connectionsMax) {
+      const user = 'trailkeep_app';
+      const sql = connect({
+        host,
+        port,
+        database: 'postgres',
+        user,
+        sslMode: 'disable',
+        connectionsMax,
+        statementMsMax: 60_000,
+      });
+      opened.push(sql);
+      return sql;
+    },
+    async close() {
+      await Promise.all([ownerSql, ...opened].map((sql) => sql.end({ timeout: 1 })));
+      client.destroy();
+      await server.stop();
+      cloud.stop();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function startCloudProcess(folder: string) {
+  const child = fork(new URL('./cloud-process.ts', import.meta.url).pathname, [folder]);
+  return new Promise<{ env: Record<string, string>; queueUrl: string; stop(): void }>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => reject(new Error(`the local cloud ended with ${code}`)));
+    child.once('message', (message) => {
+      const { env, queueUrl } = message as { env: Record<string, string>; queueUrl: string };
+      child.removeAllListeners('exit');
+      resolve({ env, queueUrl, stop: () => child.disconnect() });
+    });
+  });
+}
