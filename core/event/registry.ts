@@ -9,6 +9,7 @@ import { RE2JS } from 're2js';
 import type { RegisteredSchema, TenantPolicy } from '../access/access.ts';
 import { canonical } from './canonical.ts';
 import type { Json } from './event.ts';
+import { utf8Length } from './json.ts';
 import type { Fault } from './problem.ts';
 
 /** A schema is compiled at each cold start: 32 KB compile in a few milliseconds. */
@@ -26,7 +27,7 @@ export function checkSchema(schema: unknown): Fault | undefined {
     return invalid('A schema is a JSON object.');
   }
   try {
-    if (canonical(schema as Json).length > schemaBytesMax) return invalid('The schema is larger than 32 KB.');
+    if (utf8Length(canonical(schema as Json)) > schemaBytesMax) return invalid('The schema is larger than 32 KB.');
   } catch {
     return invalid('The schema is nested too deeply.');
   }
@@ -83,20 +84,29 @@ function newAjv(): Ajv2020 {
   });
 }
 
-function re2(pattern: string): { test: (text: string) => boolean } {
+/** ajv tells patterns apart by their text, so two patterns with one text would be one pattern. */
+function re2(pattern: string): { test: (text: string) => boolean; toString: () => string } {
   const compiledPattern = RE2JS.compile(pattern);
-  return { test: (text) => compiledPattern.matcher(text).find() };
+  return { test: (text) => compiledPattern.matcher(text).find(), toString: () => pattern };
 }
 
+/** Keywords whose members are named by the tenant, so that a property may be called `$ref`. */
+const named = new Set(['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas']);
+/** Keywords that hold data, not schemas. */
+const data = new Set(['const', 'enum', 'examples', 'default']);
+
 /** A pointer to the first reference that leaves the schema, or to an id that it gives itself. */
-function foreignReference(value: Json, pointer: string): string | undefined {
+function foreignReference(value: Json, pointer: string, isNames = false): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   for (const [name, item] of Object.entries(value)) {
     const here = `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
-    const reference = name === '$ref' || name === '$dynamicRef';
-    if (reference && typeof item === 'string' && !item.startsWith('#')) return here;
-    if ((name === '$id' || name === '$anchor' || name === '$dynamicAnchor') && typeof item === 'string') return here;
-    const deeper = foreignReference(item, here);
+    if (!isNames) {
+      if (data.has(name)) continue;
+      const reference = name === '$ref' || name === '$dynamicRef';
+      if (reference && typeof item === 'string' && !item.startsWith('#')) return here;
+      if ((name === '$id' || name === '$anchor' || name === '$dynamicAnchor') && typeof item === 'string') return here;
+    }
+    const deeper = foreignReference(item, here, !isNames && named.has(name));
     if (deeper !== undefined) return deeper;
   }
   return undefined;

@@ -1,4 +1,6 @@
 /** The shape of an event, once: the validator, the OpenAPI document and the types' test follow from it. */
+// Lengths count UTF-16 units in the generated validator (its `unicode: false`) and in what its sentences say. zod and JSON
+// Schema count code points, so whoever checks by our document may send what we refuse: long texts with emojis, no others.
 import * as z from 'zod';
 import { categories, crudLetters, dataClasses, results, severities } from './event.ts';
 
