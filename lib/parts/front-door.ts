@@ -35,22 +35,84 @@ export interface FrontDoorProps {
   readonly authenticate: Verb;
 }
 
-/** What API Gateway answers by itself, in the words of our own problems (core/event/problem.ts). */
-const answers: readonly (readonly [ResponseType, number, string, string])[] = [
-  [ResponseType.UNAUTHORIZED, 401, 'unauthenticated', 'Unauthenticated'],
-  [ResponseType.ACCESS_DENIED, 403, 'forbidden', 'Forbidden'],
+interface GatewayAnswer {
+  readonly type: ResponseType;
+  /** Left out where the response type covers several. */
+  readonly status?: number;
+  readonly code: string;
+  readonly title: string;
+  readonly detail: string;
+}
+
+/** What API Gateway answers by itself: our own problems (a test compares code, title and status with core/event/problem.ts). */
+export const gatewayAnswers: readonly GatewayAnswer[] = [
+  {
+    type: ResponseType.UNAUTHORIZED,
+    status: 401,
+    code: 'unauthenticated',
+    title: 'The API key is missing or not valid',
+    detail: 'Send your API key in the header: Authorization: Bearer tk_...',
+  },
+  {
+    type: ResponseType.ACCESS_DENIED,
+    status: 403,
+    code: 'forbidden',
+    title: 'The API key may not do this',
+    detail: 'This key may not call this API.',
+  },
   // A path that is not there: API Gateway says 403 for it, which tells a stranger nothing and a friend the wrong thing.
-  [ResponseType.MISSING_AUTHENTICATION_TOKEN, 404, 'not_found', 'Not found'],
-  [ResponseType.REQUEST_TOO_LARGE, 413, 'body_too_large', 'Body too large'],
-  [ResponseType.THROTTLED, 429, 'rate_limited', 'Too many requests'],
-  [ResponseType.AUTHORIZER_FAILURE, 503, 'unavailable', 'Unavailable'],
-  [ResponseType.INTEGRATION_FAILURE, 503, 'unavailable', 'Unavailable'],
-  [ResponseType.INTEGRATION_TIMEOUT, 504, 'unavailable', 'Unavailable'],
+  {
+    type: ResponseType.MISSING_AUTHENTICATION_TOKEN,
+    status: 404,
+    code: 'not_found',
+    title: 'There is nothing here',
+    detail: 'There is no such path, or it does not take this method.',
+  },
+  {
+    type: ResponseType.REQUEST_TOO_LARGE,
+    status: 413,
+    code: 'body_too_large',
+    title: 'The request body is too large',
+    detail: 'Send smaller batches, or gzip.',
+  },
+  {
+    type: ResponseType.THROTTLED,
+    status: 429,
+    code: 'rate_limited',
+    title: 'Too many events for this key',
+    detail: 'Too many requests at once. Nothing was taken; wait a second.',
+  },
+  ...[ResponseType.AUTHORIZER_FAILURE, ResponseType.INTEGRATION_FAILURE].map((type) => ({
+    type,
+    status: 503,
+    code: 'unavailable',
+    title: 'A part of Trailkeep is unavailable, try again',
+    detail: 'A part of Trailkeep is unavailable. Nothing was promised; try again.',
+  })),
+  {
+    type: ResponseType.INTEGRATION_TIMEOUT,
+    status: 504,
+    code: 'timeout',
+    title: 'It took too long',
+    detail: 'The answer took longer than 29 seconds.',
+  },
+  {
+    type: ResponseType.DEFAULT_4XX,
+    code: 'request_invalid',
+    title: 'The request does not have the right shape',
+    detail: 'API Gateway refused the request.',
+  },
+  {
+    type: ResponseType.DEFAULT_5XX,
+    code: 'internal',
+    title: 'Something went wrong on our side',
+    detail: 'Something went wrong on our side. Tell us the instance.',
+  },
 ];
 
-const problem = (status: number | undefined, code: string, title: string) =>
+const problem = ({ status, code, title, detail }: GatewayAnswer) =>
   `{"type":"https://trailkeep.dev/errors/${code}","title":"${title}"${status ? `,"status":${status}` : ''},` +
-  `"code":"${code}","detail":$context.error.messageString,"instance":"$context.requestId"}`;
+  `"code":"${code}","detail":"${detail}","instance":"$context.requestId"}`;
 
 export class FrontDoor extends Construct {
   readonly api: RestApi;
@@ -97,22 +159,21 @@ export class FrontDoor extends Construct {
       identitySources: [IdentitySource.header('Authorization')],
       resultsCacheTtl: Duration.seconds(60),
     });
-    for (const [type, status, code, title] of answers) this.#answer(type, status, code, title);
-    this.#answer(ResponseType.DEFAULT_4XX, undefined, 'request_invalid', 'Bad request');
-    this.#answer(ResponseType.DEFAULT_5XX, undefined, 'internal', 'Internal error');
+    for (const answer of gatewayAnswers) this.#answer(answer);
   }
 
-  #answer(type: ResponseType, status: number | undefined, code: string, title: string): void {
-    const unavailable = code === 'unavailable' || code === 'rate_limited';
+  #answer(answer: GatewayAnswer): void {
+    const { type, status, code } = answer;
+    const again = code === 'unavailable' || code === 'rate_limited';
     this.api.addGatewayResponse(`Answer${type.responseType}`, {
       type,
       ...(status === undefined ? {} : { statusCode: String(status) }),
       responseHeaders: {
         'content-type': "'application/problem+json'",
         'x-request-id': 'context.requestId',
-        ...(unavailable ? { 'retry-after': "'1'" } : {}),
+        ...(again ? { 'retry-after': "'1'" } : {}),
       },
-      templates: { 'application/json': problem(status, code, title) },
+      templates: { 'application/json': problem(answer) },
     });
   }
 
