@@ -23,10 +23,21 @@ function write(value: Json, depth: number): string {
   for (const name of sorted(Object.keys(object))) {
     const member = object[name];
     if (member === undefined) continue;
-    text += text.length === 1 ? quote(name) : `,${quote(name)}`;
-    text += `:${write(member, depth + 1)}`;
+    text += (text.length === 1 ? '' : ',') + written(name) + write(member, depth + 1);
   }
   return `${text}}`;
+}
+
+/** Names come again with every event: what they look like in text, with the colon. Bounded, for names are callers' words. */
+const names = new Map<string, string>();
+const namesMax = 4096;
+
+function written(name: string): string {
+  const known = names.get(name);
+  if (known !== undefined) return known;
+  const text = `${quote(name)}:`;
+  if (names.size < namesMax && name.length <= shortText) names.set(name, text);
+  return text;
 }
 
 function writeArray(items: readonly Json[], depth: number): string {

@@ -41,7 +41,7 @@ function sentenceOf({ keyword, params, message }: SchemaError): string {
     case 'enum':
       return `must be one of ${(params.allowedValues as string[]).join(', ')}`;
     case 'pattern':
-      return 'must be two to eight words of letters, digits, _ or - joined by dots, as user.login';
+      return 'must be two or more words of letters, digits, _ or - joined by dots, as user.login';
     case 'minLength':
       return 'must not be empty';
     case 'maxLength':
