@@ -70,6 +70,8 @@ export function verified(body: Uint8Array, headers: Readonly<Record<string, stri
   return found;
 }
 
+const incomplete = () => new AwsError(400, 'IncompleteBody', 'The chunks of the body do not add up.');
+
 /** The body of an aws-chunked request, and its trailers as headers. */
 export function dechunked(
   body: Buffer,
@@ -84,15 +86,23 @@ export function dechunked(
   for (;;) {
     const end = body.indexOf('\r\n', at);
     const size = end < 0 ? Number.NaN : Number.parseInt(body.toString('latin1', at, end).split(';')[0]!, 16);
-    if (Number.isNaN(size)) throw new AwsError(400, 'IncompleteBody', 'The chunks of the body do not add up.');
+    if (Number.isNaN(size)) throw incomplete();
     at = end + 2;
     if (size === 0) break;
+    if (at + size > body.length) throw incomplete();
     parts.push(body.subarray(at, at + size));
     at += size + 2;
   }
   for (const line of body.toString('latin1', at).split('\r\n')) {
     const colon = line.indexOf(':');
     if (colon > 0) trailers[line.slice(0, colon).trim().toLowerCase()] = line.slice(colon + 1).trim();
+  }
+  const decoded = Buffer.concat(parts);
+  const length = headers['x-amz-decoded-content-length'];
+  if (length !== undefined && Number(length) !== decoded.length) throw incomplete();
+  const announced = headers['x-amz-trailer']?.split(',').map((name) => name.trim().toLowerCase()) ?? [];
+  if (announced.some((name) => trailers[name] === undefined)) {
+    throw new AwsError(400, 'MalformedTrailerError', 'A trailer that was announced did not come.');
   }
   const encoding = (headers['content-encoding'] ?? '')
     .split(',')
@@ -101,7 +111,7 @@ export function dechunked(
     .join(', ');
   const { 'content-encoding': _encoding, ...rest } = headers;
   return {
-    body: Buffer.concat(parts),
+    body: decoded,
     headers: { ...rest, ...trailers, ...(encoding ? { 'content-encoding': encoding } : {}) },
   };
 }

@@ -4,10 +4,14 @@ import { AwsError, type Exchange, type Reply, type Service } from './exchange.ts
 
 export interface Fault {
   readonly service: Service['name'];
-  /** Any operation when absent. */
+  /** As AWS names it, like PutObject; any when absent. */
   readonly operation?: string;
-  /** How many calls it hits; one when absent. */
+  /** How many calls it hits; one when absent, without end when there is a probability. */
   readonly times?: number;
+  /** Hits this share of the calls, the same ones in every run; all when absent. */
+  readonly probability?: number;
+  /** Of the draws for `probability`. */
+  readonly seed?: number;
   readonly status?: 500 | 503;
   readonly code?: string;
   /** Waits before anything else happens. */
@@ -19,10 +23,11 @@ export interface Fault {
 export class Faults {
   /** How many calls were hit so far. */
   injected = 0;
-  #waiting: { readonly fault: Fault; left: number }[] = [];
+  #waiting: { readonly fault: Fault; readonly random: () => number; left: number }[] = [];
 
   add(fault: Fault): void {
-    this.#waiting.push({ fault, left: fault.times ?? 1 });
+    const times = fault.times ?? (fault.probability === undefined ? 1 : Number.POSITIVE_INFINITY);
+    this.#waiting.push({ fault, random: mulberry32(fault.seed ?? 1), left: times });
   }
 
   clear(): void {
@@ -41,11 +46,26 @@ export class Faults {
 
   #take(service: string, operation: string): Fault | undefined {
     const found = this.#waiting.find(
-      ({ fault }) => fault.service === service && (fault.operation ?? operation) === operation,
+      ({ fault, random }) =>
+        fault.service === service &&
+        (fault.operation ?? operation) === operation &&
+        (fault.probability === undefined || random() < fault.probability),
     );
     if (!found) return undefined;
     this.injected++;
     if (--found.left === 0) this.#waiting = this.#waiting.filter((one) => one !== found);
     return found.fault;
   }
+}
+
+/** A small generator of numbers in [0, 1) that repeats itself from its seed. */
+function mulberry32(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
 }

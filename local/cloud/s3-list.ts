@@ -1,6 +1,6 @@
 /** Listings: keys in byte order, in pages, with common prefixes. */
 import { escapeXml } from './exchange.ts';
-import type { Bucket, S3Store, Version } from './s3-store.ts';
+import { type Bucket, compareKeys, placeOf, type S3Store, type Version } from './s3-store.ts';
 
 const pageMax = 1000;
 
@@ -17,8 +17,11 @@ export function listObjects(store: S3Store, bucket: Bucket, query: URLSearchPara
   const prefixes = new Set<string>();
   let last = '';
   let truncated = false;
-  for (const key of store.keys(bucket)) {
-    if (!key.startsWith(prefix) || Buffer.compare(Buffer.from(key), Buffer.from(after)) <= 0) continue;
+  const keys = store.keys(bucket);
+  for (let at = placeOf(keys, compareKeys(after, prefix) > 0 ? after : prefix); at < keys.length; at++) {
+    const key = keys[at]!;
+    if (!key.startsWith(prefix)) break;
+    if (key === after && after !== '') continue;
     const version = store.current(bucket, key);
     if (!version) continue;
     const cut = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length);
@@ -62,11 +65,13 @@ export function listVersions(store: S3Store, bucket: Bucket, query: URLSearchPar
   let lastKey = '';
   let lastId = '';
   let truncated = false;
-  for (const key of store.keys(bucket)) {
-    if (!key.startsWith(prefix)) continue;
+  const keys = store.keys(bucket);
+  for (let at = placeOf(keys, prefix); at < keys.length; at++) {
+    const key = keys[at]!;
+    if (!key.startsWith(prefix)) break;
     for (const [index, version] of bucket.objects.get(key)!.entries()) {
       if (!started) {
-        const afterKey = Buffer.compare(Buffer.from(key), Buffer.from(keyMarker!));
+        const afterKey = compareKeys(key, keyMarker!);
         if (afterKey < 0 || (afterKey === 0 && versionMarker === null)) continue;
         if (afterKey === 0) {
           if (version.id === versionMarker) started = true;

@@ -5,8 +5,8 @@
  * nobody knows. The newest version of each object is also linked under its own key, so that zcat and DuckDB can
  * read it; a key that cannot be a path (`../`, an empty segment, `a` beside `a/b`) gets an escaped name.
  */
-import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { link, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Checksums } from './checksums.ts';
@@ -59,8 +59,6 @@ type Entry =
   | { readonly o: 'put'; readonly bucket: string; readonly key: string; readonly version: Version }
   | { readonly o: 'delete'; readonly bucket: string; readonly key: string; readonly id: string };
 
-const journalEntriesMax = 200_000;
-
 export class S3Store {
   readonly buckets = new Map<string, Bucket>();
   readonly #folder: string;
@@ -74,6 +72,7 @@ export class S3Store {
     this.#journal = new Journal(join(folder, '.journal.jsonl'), fsync);
     for (const entry of this.#journal.read()) this.#replay(entry);
     this.#compact();
+    this.#removeUnknownBodies();
   }
 
   bucket(name: string): Bucket {
@@ -130,11 +129,15 @@ export class S3Store {
     }
   }
 
-  /** Makes a version the newest of its key. Without versioning it takes the place of the one before. */
+  /**
+   * Makes a version the newest of its key; durable on return. Without versioning it takes the place of the one
+   * before, whose body goes only now: a crash in between leaves one of the two whole.
+   */
   async put(bucket: Bucket, key: string, version: Version): Promise<void> {
-    this.#insert(bucket, key, version, true);
+    const replaced = this.#insert(bucket, key, version);
     this.#journal.append({ o: 'put', bucket: bucket.name, key, version });
-    await this.#show(bucket, key);
+    await Promise.all([this.#show(bucket, key), this.flushed()]);
+    if (replaced?.file && replaced.file !== version.file) await rm(this.#file(replaced.file), { force: true });
   }
 
   /** Saves what changed about a version that is there. */
@@ -146,18 +149,19 @@ export class S3Store {
     const removed = bucket.objects.get(key)?.find((version) => version.id === id);
     this.#drop(bucket, key, id);
     this.#journal.append({ o: 'delete', bucket: bucket.name, key, id });
+    await this.flushed();
     if (removed?.file) await rm(this.#file(removed.file), { force: true });
     await this.#show(bucket, key);
   }
 
   /** Keys in the order of their UTF-8 bytes, as S3 lists them. */
   keys(bucket: Bucket): readonly string[] {
-    bucket.sorted ??= [...bucket.objects.keys()].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    bucket.sorted ??= [...bucket.objects.keys()].sort(compareKeys);
     return bucket.sorted;
   }
 
   async flushed(): Promise<void> {
-    if (this.#journal.length > journalEntriesMax) this.#compact();
+    if (this.#journal.isGrown) this.#compact();
     await this.#journal.flushed();
   }
 
@@ -167,51 +171,61 @@ export class S3Store {
 
   #file = (name: string): string => join(this.#folder, '.versions', name);
 
-  #insert(bucket: Bucket, key: string, version: Version, removeOld: boolean): void {
+  /** Returns the version that had the same id, which is there no more. */
+  #insert(bucket: Bucket, key: string, version: Version): Version | undefined {
     const versions = bucket.objects.get(key);
     if (!versions) {
       bucket.objects.set(key, [version]);
-      bucket.sorted = undefined;
-      return;
+      if (bucket.sorted) bucket.sorted.splice(placeOf(bucket.sorted, key), 0, key);
+      return undefined;
     }
     const index = versions.findIndex((one) => one.id === version.id);
-    if (index < 0) versions.unshift(version);
-    else {
-      const [old] = versions.splice(index, 1);
-      if (removeOld && old?.file && old.file !== version.file) {
-        rm(this.#file(old.file), { force: true }).catch(() => {});
-      }
-      // An update keeps its place; a new body without versioning comes first.
-      if (old?.file === version.file && old?.deleteMarker === version.deleteMarker) versions.splice(index, 0, version);
-      else versions.unshift(version);
-    }
+    const [old] = index < 0 ? [] : versions.splice(index, 1);
+    // An update keeps its place; a new body without versioning comes first.
+    const isUpdate = old !== undefined && old.file === version.file && old.deleteMarker === version.deleteMarker;
+    versions.splice(isUpdate ? index : 0, 0, version);
+    return old;
   }
 
   #drop(bucket: Bucket, key: string, id: string): void {
     const left = bucket.objects.get(key)?.filter((version) => version.id !== id) ?? [];
     if (left.length > 0) bucket.objects.set(key, left);
-    else if (bucket.objects.delete(key)) bucket.sorted = undefined;
+    else if (bucket.objects.delete(key)) bucket.sorted?.splice(placeOf(bucket.sorted, key), 1);
   }
 
   /** Links the newest body under its key for people to read. A convenience: no read of ours depends on it. */
   async #show(bucket: Bucket, key: string): Promise<void> {
     const version = this.current(bucket, key);
-    for (const path of [pathOf(key), `%/${encodeURIComponent(key).replaceAll('.', '%2E').slice(0, 200)}`]) {
-      const shown = join(this.#folder, bucket.name, path);
+    const [plain, escaped] = [pathOf(key), escapedPathOf(key)].map((path) => join(this.#folder, bucket.name, path)) as [
+      string,
+      string,
+    ];
+    if (!version?.file) {
+      await Promise.all([plain, escaped].map((path) => rm(path, { force: true }).catch(() => {})));
+      return;
+    }
+    const next = `${this.#file(version.file)}.link`;
+    for (const path of [plain, escaped]) {
       try {
-        if (!version) {
-          await rm(shown, { force: true });
-          return;
-        }
-        const next = `${this.#file(version.file!)}.link`;
-        await rm(next, { force: true });
-        await link(this.#file(version.file!), next);
-        await mkdir(dirname(shown), { recursive: true });
-        await rename(next, shown);
+        await mkdir(dirname(path), { recursive: true });
+        await link(this.#file(version.file), next);
+        await rename(next, path);
+        if (path === plain) await rm(escaped, { force: true });
         return;
       } catch {
         // A path that another key needs as a folder, or a name too long: the escaped one is next.
+        await rm(next, { force: true });
       }
+    }
+  }
+
+  /** Bodies that a crash left without a version, or whose version is gone. */
+  #removeUnknownBodies(): void {
+    const known = new Set(
+      [...this.buckets.values()].flatMap(({ objects }) => [...objects.values()].flat().map(({ file }) => file)),
+    );
+    for (const name of readdirSync(join(this.#folder, '.versions'))) {
+      if (!known.has(name)) rmSync(this.#file(name), { force: true });
     }
   }
 
@@ -227,26 +241,49 @@ export class S3Store {
       if (!bucket) return;
       if (entry.o === 'delete') this.#drop(bucket, entry.key, entry.id);
       else if (entry.version.deleteMarker || existsSync(this.#file(entry.version.file ?? ''))) {
-        this.#insert(bucket, entry.key, entry.version, false);
+        this.#insert(bucket, entry.key, entry.version);
       }
     }
   }
 
   #compact(): void {
-    const entries: Entry[] = [];
+    this.#journal.compact(this.#entries());
+  }
+
+  *#entries(): Generator<Entry> {
     for (const bucket of this.buckets.values()) {
-      entries.push({ o: 'bucket', settings: settingsOf(bucket) });
+      yield { o: 'bucket', settings: settingsOf(bucket) };
       for (const [key, versions] of bucket.objects) {
-        for (const version of versions.toReversed()) entries.push({ o: 'put', bucket: bucket.name, key, version });
+        for (const version of versions.toReversed()) yield { o: 'put', bucket: bucket.name, key, version };
       }
     }
-    this.#journal.compact(entries);
   }
 }
 
 function settingsOf({ objects: _objects, sorted: _sorted, ...settings }: Bucket): BucketSettings {
   return settings;
 }
+
+/** The order of UTF-8 bytes. UTF-16 has the same order up to the surrogates, and compares faster. */
+export function compareKeys(a: string, b: string): number {
+  if (/[\ud800-\uffff]/.test(a) || /[\ud800-\uffff]/.test(b)) return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  return a < b ? -1 : Number(a > b);
+}
+
+/** Where a key is, or would be, among sorted ones. */
+export function placeOf(sorted: readonly string[], key: string): number {
+  let low = 0;
+  for (let high = sorted.length; low < high; ) {
+    const middle = (low + high) >> 1;
+    if (compareKeys(sorted[middle]!, key) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** A name that every key has to itself, for keys whose plain path is taken or too long. */
+const escapedPathOf = (key: string): string =>
+  `%/${encodeURIComponent(key.toWellFormed()).replaceAll('.', '%2E').slice(0, 100)}-${createHash('sha256').update(key).digest('hex').slice(0, 32)}`;
 
 /** A key as a path that stays inside its folder. */
 function pathOf(key: string): string {

@@ -16,28 +16,16 @@ import {
   xmlText,
 } from './exchange.ts';
 import { listObjects, listVersions } from './s3-list.ts';
-import { lockHeaders, mayRemove, retentionOf, retentionXml } from './s3-lock.ts';
+import { lockHeaders, mayRemove, requireLock, retentionOf, retentionXml, setRetention } from './s3-lock.ts';
+import { addressOf, operationOf, refuseUnknown } from './s3-operations.ts';
 import { type Bucket, S3Store, type Version } from './s3-store.ts';
 
 /** S3's own limit on a key. */
 const keyBytesMax = 1024;
-const subresources = [
-  'versioning',
-  'object-lock',
-  'lifecycle',
-  'versions',
-  'delete',
-  'tagging',
-  'retention',
-  'legal-hold',
-  'uploads',
-  'restore',
-];
-/** Query words that change nothing about what is done. */
-const quietQuery =
-  /^(x-id$|X-Amz-|list-type$|prefix$|delimiter$|max-keys$|continuation-token$|start-after$|encoding-type$|fetch-owner$|key-marker$|version-id-marker$|versionId$|partNumber$|uploadId$|max-parts$|part-number-marker$)/;
-const knownHeader =
-  /^x-amz-(content-sha256|date|user-agent|checksum-\S+|sdk-checksum-algorithm|trailer|decoded-content-length|storage-class|server-side-encryption\S*|meta-\S+|tagging|object-lock-\S+|security-token|copy-source|metadata-directive|bypass-governance-retention|bucket-object-lock-enabled|expected-bucket-owner|te|mp-object-size)$/;
+const keysPerDelete = 1000;
+const partBytesMin = 5 * 1024 * 1024;
+/** A bucket is named like a host, and so never like a path. */
+const bucketName = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 
 interface Upload {
   readonly bucket: string;
@@ -79,6 +67,9 @@ export class S3 implements Service {
       readonly defaultRetention?: { readonly mode: 'GOVERNANCE' | 'COMPLIANCE'; readonly days: number };
     } = {},
   ): void {
+    if (!bucketName.test(name) || name.includes('..')) {
+      throw new AwsError(400, 'InvalidBucketName', 'The specified bucket is not valid.');
+    }
     this.#store.saveBucket({
       name,
       at: this.#now(),
@@ -88,21 +79,11 @@ export class S3 implements Service {
     });
   }
 
-  operationOf({ method, rawPath, query }: Exchange): string {
-    const { key } = addressOf(rawPath);
-    const sub = subresources.find((name) => query.has(name));
-    if (query.has('uploadId')) return `${method} part`;
-    return `${method} ${key === '' ? 'bucket' : 'object'}${sub ? ` ${sub}` : ''}`;
-  }
+  operationOf = operationOf;
 
   async handle(exchange: Exchange): Promise<Reply> {
+    refuseUnknown(exchange);
     const { bucket, key } = addressOf(exchange.rawPath);
-    for (const name of exchange.query.keys()) {
-      if (!quietQuery.test(name) && !subresources.includes(name)) throw notImplemented(`S3 ?${name}`);
-    }
-    for (const name of Object.keys(exchange.headers)) {
-      if (name.startsWith('x-amz-') && !knownHeader.test(name)) throw notImplemented(`S3 header ${name}`);
-    }
     if (Buffer.byteLength(key) > keyBytesMax) throw new AwsError(400, 'KeyTooLongError', 'Your key is too long');
     const reply =
       bucket === ''
@@ -136,52 +117,56 @@ export class S3 implements Service {
   }
 
   async #onBucket(name: string, exchange: Exchange): Promise<Reply> {
-    const { method, query, headers, body } = exchange;
+    const { query, headers, body } = exchange;
     const operation = this.operationOf(exchange);
-    if (operation === 'PUT bucket') {
+    if (operation === 'CreateBucket') {
       if (this.#store.buckets.has(name)) throw new AwsError(409, 'BucketAlreadyOwnedByYou', 'You already own it.');
       this.createBucket(name, { objectLock: headers['x-amz-bucket-object-lock-enabled'] === 'true' });
       return { status: 200, headers: { location: `/${name}` } };
     }
     const bucket = this.#store.bucket(name);
     switch (operation) {
-      case 'HEAD bucket':
+      case 'HeadBucket':
         return { status: 200 };
-      case 'DELETE bucket':
+      case 'DeleteBucket':
         if (bucket.objects.size > 0)
           throw new AwsError(409, 'BucketNotEmpty', 'The bucket you tried to delete is not empty');
         this.#store.removeBucket(name);
         return { status: 204 };
-      case 'GET bucket':
-        if (query.get('list-type') !== '2') throw notImplemented('S3 ListObjects version 1');
+      case 'ListObjectsV2':
         return xml(listObjects(this.#store, bucket, query));
-      case 'GET bucket versions':
+      case 'ListObjectVersions':
         return xml(listVersions(this.#store, bucket, query));
-      case 'PUT bucket versioning':
-        this.#store.saveBucket({
-          ...bucket,
-          versioning: xmlText(body.toString(), 'Status') as 'Enabled' | 'Suspended',
-        });
-        return { status: 200 };
-      case 'GET bucket versioning':
+      case 'PutBucketVersioning':
+        return this.#putVersioning(bucket, xmlText(body.toString(), 'Status'));
+      case 'GetBucketVersioning':
         return xml(
           `<VersioningConfiguration>${bucket.versioning ? `<Status>${bucket.versioning}</Status>` : ''}</VersioningConfiguration>`,
         );
-      case 'PUT bucket object-lock':
+      case 'PutObjectLockConfiguration':
         return this.#putLock(bucket, body.toString());
-      case 'GET bucket object-lock':
+      case 'GetObjectLockConfiguration':
         return xml(lockConfiguration(bucket));
-      case 'PUT bucket lifecycle':
+      case 'PutBucketLifecycleConfiguration':
         this.#store.saveBucket({ ...bucket, lifecycle: body.toString() });
         return { status: 200 };
-      case 'GET bucket lifecycle':
+      case 'GetBucketLifecycleConfiguration':
         if (!bucket.lifecycle) throw new AwsError(404, 'NoSuchLifecycleConfiguration');
         return xml(bucket.lifecycle);
-      case 'POST bucket delete':
+      case 'DeleteObjects':
         return this.#deleteMany(bucket, exchange);
       default:
-        throw notImplemented(`S3 ${method} on a bucket with ?${[...query.keys()].join('&')}`);
+        throw notImplemented(`S3 ${operation}`);
     }
+  }
+
+  #putVersioning(bucket: Bucket, status: string | undefined): Reply {
+    if (status !== 'Enabled' && status !== 'Suspended') throw new AwsError(400, 'MalformedXML', 'No such status.');
+    if (bucket.lock && status === 'Suspended') {
+      throw new AwsError(409, 'InvalidBucketState', 'Object Lock needs versioning, so it cannot be suspended.');
+    }
+    this.#store.saveBucket({ ...bucket, versioning: status });
+    return { status: 200 };
   }
 
   #putLock(bucket: Bucket, text: string): Reply {
@@ -199,11 +184,20 @@ export class S3 implements Service {
   async #deleteMany(bucket: Bucket, exchange: Exchange): Promise<Reply> {
     verified(exchange.body, exchange.headers);
     const answers: string[] = [];
-    for (const block of xmlBlocks(exchange.body.toString(), 'Object')) {
+    const objects = xmlBlocks(exchange.body.toString(), 'Object');
+    if (objects.length === 0 || objects.length > keysPerDelete) {
+      throw new AwsError(400, 'MalformedXML', `A request names between 1 and ${keysPerDelete} objects.`);
+    }
+    for (const block of objects) {
       const key = xmlText(block, 'Key') ?? '';
       try {
-        await this.#inTurn(bucket, key, () => this.#delete(bucket, key, xmlText(block, 'VersionId'), exchange));
-        answers.push(`<Deleted><Key>${escapeXml(key)}</Key></Deleted>`);
+        const id = xmlText(block, 'VersionId');
+        const { headers = {} } = await this.#inTurn(bucket, key, () => this.#delete(bucket, key, id, exchange));
+        const marker = headers['x-amz-delete-marker']
+          ? `<DeleteMarker>true</DeleteMarker><DeleteMarkerVersionId>${headers['x-amz-version-id']}</DeleteMarkerVersionId>`
+          : '';
+        const version = id === undefined ? '' : `<VersionId>${escapeXml(id)}</VersionId>`;
+        answers.push(`<Deleted><Key>${escapeXml(key)}</Key>${version}${marker}</Deleted>`);
       } catch (error) {
         if (!(error instanceof AwsError)) throw error;
         answers.push(
@@ -219,29 +213,29 @@ export class S3 implements Service {
     const { query } = exchange;
     const operation = this.operationOf(exchange);
     switch (operation) {
-      case 'PUT object':
-        return this.#inTurn(bucket, key, () =>
-          exchange.headers['x-amz-copy-source'] ? this.#copy(bucket, key, exchange) : this.#put(bucket, key, exchange),
-        );
-      case 'GET object':
-      case 'HEAD object':
+      case 'PutObject':
+        return this.#inTurn(bucket, key, () => this.#put(bucket, key, exchange));
+      case 'CopyObject':
+        return this.#inTurn(bucket, key, () => this.#copy(bucket, key, exchange));
+      case 'GetObject':
+      case 'HeadObject':
         return this.#get(bucket, key, exchange);
-      case 'DELETE object':
+      case 'DeleteObject':
         return this.#inTurn(bucket, key, () =>
           this.#delete(bucket, key, query.get('versionId') ?? undefined, exchange),
         );
-      case 'POST object uploads':
+      case 'CreateMultipartUpload':
         return this.#startUpload(bucket, key, exchange);
-      case 'PUT part':
+      case 'UploadPart':
         return this.#uploadPart(exchange);
-      case 'POST part':
+      case 'CompleteMultipartUpload':
         return this.#inTurn(bucket, key, () => this.#finishUpload(bucket, key, exchange));
-      case 'GET part':
+      case 'ListParts':
         return this.#listParts(exchange);
-      case 'DELETE part':
+      case 'AbortMultipartUpload':
         this.#uploads.delete(query.get('uploadId')!);
         return { status: 204 };
-      case 'POST object restore':
+      case 'RestoreObject':
         return this.#restore(bucket, key, exchange);
       default:
         return this.#onProperty(bucket, key, operation, exchange);
@@ -253,34 +247,26 @@ export class S3 implements Service {
     const version = this.#version(bucket, key, exchange.query.get('versionId') ?? undefined);
     const text = exchange.body.toString();
     switch (operation) {
-      case 'PUT object tagging':
+      case 'PutObjectTagging':
         version.tags = text;
         break;
-      case 'DELETE object tagging':
+      case 'DeleteObjectTagging':
         delete version.tags;
         break;
-      case 'GET object tagging':
+      case 'GetObjectTagging':
         return xml(version.tags ?? '<Tagging><TagSet></TagSet></Tagging>');
-      case 'PUT object retention': {
+      case 'PutObjectRetention':
         requireLock(bucket);
-        const next = {
-          mode: xmlText(text, 'Mode') as 'GOVERNANCE' | 'COMPLIANCE',
-          until: xmlText(text, 'RetainUntilDate') ?? '',
-        };
-        const shorter = version.retention && Date.parse(next.until) < Date.parse(version.retention.until);
-        if (shorter && !mayRemove({ ...version, legalHold: false }, this.#now(), exchange))
-          throw new AwsError(403, 'AccessDenied', 'Access Denied because object protected by object lock.');
-        version.retention = next;
+        setRetention(version, text, this.#now(), exchange);
         break;
-      }
-      case 'GET object retention':
+      case 'GetObjectRetention':
         if (!version.retention) throw new AwsError(404, 'NoSuchObjectLockConfiguration');
         return xml(retentionXml(version.retention));
-      case 'PUT object legal-hold':
+      case 'PutObjectLegalHold':
         requireLock(bucket);
         version.legalHold = xmlText(text, 'Status') === 'ON';
         break;
-      case 'GET object legal-hold':
+      case 'GetObjectLegalHold':
         return xml(`<LegalHold><Status>${version.legalHold ? 'ON' : 'OFF'}</Status></LegalHold>`);
       default:
         throw notImplemented(`S3 ${operation}`);
@@ -392,6 +378,7 @@ export class S3 implements Service {
       throw new AwsError(412, 'PreconditionFailed');
     if (headers['if-none-match']?.replaceAll('"', '') === version.etag) throw new AwsError(304, 'NotModified');
     const answer: Record<string, string | number> = {
+      'content-type': 'binary/octet-stream',
       ...version.headers,
       etag: `"${version.etag}"`,
       'last-modified': new Date(version.at).toUTCString(),
@@ -416,8 +403,15 @@ export class S3 implements Service {
       );
     if (method === 'HEAD') return { status: 200, headers: { ...answer, 'content-length': version.size } };
     this.#mustBeReadable(version);
-    if (!range) return { status: 200, headers: answer, body: await this.#store.readBody(version) };
-    const body = await this.#store.readRange(version, range.from, range.to - range.from + 1);
+    const reading = range
+      ? this.#store.readRange(version, range.from, range.to - range.from + 1)
+      : this.#store.readBody(version);
+    const body = await reading.catch((error: NodeJS.ErrnoException) => {
+      // Overwritten or removed while we looked: whoever asks again sees what is there now.
+      if (error.code === 'ENOENT') throw new AwsError(503, 'SlowDown', 'Please try again.');
+      throw error;
+    });
+    if (!range) return { status: 200, headers: answer, body };
     return {
       status: 206,
       headers: { ...answer, 'content-range': `bytes ${range.from}-${range.to}/${version.size}` },
@@ -426,7 +420,8 @@ export class S3 implements Service {
   }
 
   async #delete(bucket: Bucket, key: string, id: string | undefined, exchange: Exchange): Promise<Reply> {
-    if (id === undefined && bucket.versioning === 'Enabled') {
+    if (exchange.headers['if-match'] !== undefined) throw notImplemented('S3 DeleteObject with If-Match');
+    if (id === undefined && bucket.versioning !== undefined) {
       const marker: Version = {
         id: this.#store.newVersionId(bucket),
         deleteMarker: true,
@@ -445,7 +440,13 @@ export class S3 implements Service {
     if (!mayRemove(version, this.#now(), exchange))
       throw new AwsError(403, 'AccessDenied', 'Access Denied because object protected by object lock.');
     await this.#store.remove(bucket, key, version.id);
-    return { status: 204, headers: id === undefined ? {} : { 'x-amz-version-id': id } };
+    return {
+      status: 204,
+      headers: {
+        ...(id === undefined ? {} : { 'x-amz-version-id': id }),
+        ...(version.deleteMarker ? { 'x-amz-delete-marker': 'true' } : {}),
+      },
+    };
   }
 
   #restore(bucket: Bucket, key: string, { body, query }: Exchange): Reply {
@@ -498,6 +499,8 @@ export class S3 implements Service {
 
   async #finishUpload(bucket: Bucket, key: string, exchange: Exchange): Promise<Reply> {
     const upload = this.#upload(exchange);
+    if (Object.keys(exchange.headers).some((name) => /^x-amz-checksum-(crc|sha)/.test(name)))
+      throw notImplemented('S3 CompleteMultipartUpload with a checksum of the whole');
     this.#condition(bucket, key, exchange.headers);
     const parts = xmlBlocks(exchange.body.toString(), 'Part').map((block) => {
       const part = upload.parts.get(Number(xmlText(block, 'PartNumber')));
@@ -505,6 +508,16 @@ export class S3 implements Service {
         throw new AwsError(400, 'InvalidPart', 'One or more of the specified parts could not be found.');
       return part;
     });
+    const numbers = xmlBlocks(exchange.body.toString(), 'PartNumber').map(Number);
+    if (numbers.some((number, index) => index > 0 && number <= numbers[index - 1]!))
+      throw new AwsError(400, 'InvalidPartOrder', 'The list of parts was not in ascending order.');
+    if (parts.length === 0) throw new AwsError(400, 'MalformedXML', 'An upload has at least one part.');
+    if (parts.slice(0, -1).some((part) => part.body.length < partBytesMin))
+      throw new AwsError(
+        400,
+        'EntityTooSmall',
+        'Your proposed upload is smaller than the minimum allowed object size.',
+      );
     const body = Buffer.concat(parts.map((part) => part.body));
     const etag = `${md5(Buffer.concat(parts.map((part) => Buffer.from(part.etag, 'hex'))))}-${parts.length}`;
     const reply = await this.#save(bucket, key, body, upload.headers, { checksums: {}, etag, parts: parts.length });
@@ -516,14 +529,6 @@ export class S3 implements Service {
       headers: { ...reply.headers, 'content-type': 'application/xml' },
     };
   }
-}
-
-/** Bucket and key of a path as it came; decoded after the cut, so that `%2F` and `..` stay what they are. */
-function addressOf(rawPath: string): { readonly bucket: string; readonly key: string } {
-  const path = rawPath.slice(1);
-  const slash = path.indexOf('/');
-  if (slash < 0) return { bucket: decodeURIComponent(path), key: '' };
-  return { bucket: decodeURIComponent(path.slice(0, slash)), key: decodeURIComponent(path.slice(slash + 1)) };
 }
 
 const xml = (body: string): Reply => ({
@@ -561,10 +566,6 @@ function rangeOf(header: string | undefined, size: number): { readonly from: num
   const to = match[1] === '' || match[2] === '' ? size - 1 : Math.min(Number(match[2]), size - 1);
   if (from >= size || from > to) throw new AwsError(416, 'InvalidRange', 'The requested range is not satisfiable');
   return { from, to };
-}
-
-function requireLock(bucket: Bucket): void {
-  if (!bucket.lock) throw new AwsError(400, 'InvalidRequest', 'Bucket is missing Object Lock Configuration');
 }
 
 function lockConfiguration({ lock, defaultRetention }: Bucket): string {

@@ -7,7 +7,7 @@ export interface MessageAttribute {
   readonly BinaryValue?: string;
 }
 
-export interface StoredMessage {
+export interface StoredMessage extends MessageState {
   readonly id: string;
   readonly body: string;
   readonly attributes?: Readonly<Record<string, MessageAttribute>>;
@@ -16,6 +16,10 @@ export interface StoredMessage {
   /** ARN of the queue that gave it up, on a dead-letter queue. */
   readonly source?: string;
   readonly sentAt: number;
+}
+
+/** What receiving a message changes about it. */
+export interface MessageState {
   receives: number;
   firstAt?: number;
   /** Not to be seen before this time, ms. */
@@ -54,7 +58,9 @@ export class SqsQueue {
   attributes: Record<string, string>;
   readonly messages = new Map<string, StoredMessage>();
   /** Ids that may be received, by group; groups take turns, so a loud tenant does not hold up the others. */
-  readonly #ready = new Map<string, string[]>();
+  readonly #ready = new Map<string, Set<string>>();
+  /** Those in flight or delayed. */
+  readonly #hidden = new Set<StoredMessage>();
   readonly #waiting: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
 
@@ -78,35 +84,46 @@ export class SqsQueue {
   }
 
   counts(now: number): { readonly visible: number; readonly inFlight: number; readonly delayed: number } {
-    const all = [...this.messages.values()];
-    const hidden = all.filter((message) => message.visibleAt > now);
+    const hidden = [...this.#hidden].filter((message) => message.visibleAt > now);
     const inFlight = hidden.filter((message) => message.receipt !== undefined).length;
-    return { visible: all.length - hidden.length, inFlight, delayed: hidden.length - inFlight };
+    return { visible: this.messages.size - hidden.length, inFlight, delayed: hidden.length - inFlight };
   }
 
   add(message: StoredMessage, now: number): void {
     this.messages.set(message.id, message);
-    if (message.visibleAt > now) this.#wakeAt(message.visibleAt);
-    else this.#makeReady(message);
+    this.hide(message, message.visibleAt, now);
+  }
+
+  /** False when it was not there. */
+  remove(id: string): boolean {
+    const message = this.messages.get(id);
+    if (!message) return false;
+    this.#hidden.delete(message);
+    return this.messages.delete(id);
   }
 
   /** The next message that may be received, taken from the groups in turn; undefined when there is none. */
   next(now: number): StoredMessage | undefined {
     for (let [turn] = this.#ready; turn; [turn] = this.#ready) {
       const [group, ids] = turn;
+      const [id] = ids;
       this.#ready.delete(group);
-      const id = ids.shift();
-      if (ids.length > 0) this.#ready.set(group, ids);
+      if (id !== undefined) ids.delete(id);
+      if (ids.size > 0) this.#ready.set(group, ids);
       const message = id === undefined ? undefined : this.messages.get(id);
       if (message && message.visibleAt <= now) return message;
     }
     return undefined;
   }
 
+  /** Not to be received before this time; at once when it has passed. */
   hide(message: StoredMessage, until: number, now: number): void {
     message.visibleAt = until;
     if (until <= now) this.#makeReady(message);
-    else this.#wakeAt(until);
+    else {
+      this.#hidden.add(message);
+      this.#wakeAt(until);
+    }
   }
 
   /** Resolves when something became ready, after the time, or when the caller goes away. */
@@ -131,10 +148,11 @@ export class SqsQueue {
   }
 
   #makeReady(message: StoredMessage): void {
+    this.#hidden.delete(message);
     const group = message.group ?? '';
     const ids = this.#ready.get(group);
-    if (ids) ids.push(message.id);
-    else this.#ready.set(group, [message.id]);
+    if (ids) ids.add(message.id);
+    else this.#ready.set(group, new Set([message.id]));
     this.#waiting.shift()?.();
   }
 
@@ -152,11 +170,10 @@ export class SqsQueue {
   #show(): void {
     const now = Date.now();
     this.#nextWake = Number.POSITIVE_INFINITY;
-    const queued = new Set([...this.#ready.values()].flat());
     let next = Number.POSITIVE_INFINITY;
-    for (const message of this.messages.values()) {
+    for (const message of this.#hidden) {
       if (message.visibleAt > now) next = Math.min(next, message.visibleAt);
-      else if (!queued.has(message.id)) this.#makeReady(message);
+      else this.#makeReady(message);
     }
     if (next < Number.POSITIVE_INFINITY) this.#wakeAt(next);
   }

@@ -6,6 +6,7 @@ import { AwsError, type Exchange, notImplemented, type Reply, type Service } fro
 import { Journal } from './journal.ts';
 import {
   type MessageAttribute,
+  type MessageState,
   md5,
   md5OfAttributes,
   newReceipt,
@@ -19,11 +20,60 @@ type Entry =
   | { readonly o: 'queue'; readonly name: string; readonly attributes: Record<string, string>; readonly at: number }
   | { readonly o: 'gone'; readonly name: string }
   | { readonly o: 'put'; readonly queue: string; readonly message: StoredMessage }
+  | { readonly o: 'seen'; readonly queue: string; readonly id: string; readonly state: MessageState }
   | { readonly o: 'delete'; readonly queue: string; readonly id: string };
 
-/** Compaction pays when most of the journal is history. */
-const journalEntriesMax = 50_000;
 const batchBytesMax = 1024 * 1024;
+const visibilitySecondsMax = 43_200;
+
+const settable = new Set([
+  'VisibilityTimeout',
+  'DelaySeconds',
+  'MaximumMessageSize',
+  'MessageRetentionPeriod',
+  'ReceiveMessageWaitTimeSeconds',
+  'RedrivePolicy',
+  'RedriveAllowPolicy',
+  'Policy',
+  'SqsManagedSseEnabled',
+  'KmsMasterKeyId',
+  'KmsDataKeyReusePeriodSeconds',
+]);
+
+/** Operation → the parameters it may carry; a batch entry is held to those of its single operation. */
+const sendParameters = [
+  'MessageBody',
+  'DelaySeconds',
+  'MessageAttributes',
+  'MessageSystemAttributes',
+  'MessageGroupId',
+];
+const parameters: Readonly<Record<string, readonly string[]>> = {
+  CreateQueue: ['QueueName', 'Attributes', 'tags'],
+  GetQueueUrl: ['QueueName', 'QueueOwnerAWSAccountId'],
+  ListQueues: ['QueueNamePrefix'],
+  DeleteQueue: ['QueueUrl'],
+  GetQueueAttributes: ['QueueUrl', 'AttributeNames'],
+  SetQueueAttributes: ['QueueUrl', 'Attributes'],
+  TagQueue: ['QueueUrl', 'Tags'],
+  PurgeQueue: ['QueueUrl'],
+  SendMessage: ['QueueUrl', ...sendParameters],
+  SendMessageBatch: ['QueueUrl', 'Entries'],
+  ReceiveMessage: [
+    'QueueUrl',
+    'AttributeNames',
+    'MessageSystemAttributeNames',
+    'MessageAttributeNames',
+    'MaxNumberOfMessages',
+    'VisibilityTimeout',
+    'WaitTimeSeconds',
+    'ReceiveRequestAttemptId',
+  ],
+  DeleteMessage: ['QueueUrl', 'ReceiptHandle'],
+  DeleteMessageBatch: ['QueueUrl', 'Entries'],
+  ChangeMessageVisibility: ['QueueUrl', 'ReceiptHandle', 'VisibilityTimeout'],
+  ChangeMessageVisibilityBatch: ['QueueUrl', 'Entries'],
+};
 
 export class Sqs implements Service {
   readonly name = 'sqs';
@@ -47,15 +97,30 @@ export class Sqs implements Service {
     this.#journal = new Journal(join(options.folder, 'journal.jsonl'), options.fsync);
     for (const entry of this.#journal.read()) this.#replay(entry);
     this.#compact();
+    const now = Date.now();
+    for (const queue of this.#queues.values()) for (const message of queue.messages.values()) queue.add(message, now);
   }
 
-  /** Makes a queue, or updates the attributes of one that is there; returns its address. */
+  /** Makes a queue; returns its address. One that is there stays as it is, unless it was to be different. */
   createQueue(name: string, attributes: Record<string, string> = {}): string {
+    if (name.endsWith('.fifo')) throw notImplemented('SQS FIFO queues');
+    if (!/^[\w-]{1,80}$/.test(name)) throw new AwsError(400, 'InvalidParameterValue', 'Not a name for a queue.');
+    checkAttributes(attributes);
     const before = this.#queues.get(name);
-    if (before) Object.assign(before.attributes, attributes);
-    else this.#queues.set(name, this.#newQueue(name, attributes, Date.now()));
+    if (before) {
+      if (Object.entries(attributes).every(([key, value]) => before.attributes[key] === value)) return this.urlOf(name);
+      throw new AwsError(400, 'QueueAlreadyExists', 'A queue with this name and other attributes is there already.');
+    }
+    this.#queues.set(name, this.#newQueue(name, attributes, Date.now()));
     this.#journal.append({ o: 'queue', name, attributes, at: Date.now() });
     return this.urlOf(name);
+  }
+
+  #setAttributes(queue: SqsQueue, attributes: Record<string, string>): object {
+    checkAttributes(attributes);
+    Object.assign(queue.attributes, attributes);
+    this.#journal.append({ o: 'queue', name: queue.name, attributes, at: queue.createdAt });
+    return {};
   }
 
   /** Messages of a queue, whatever their state. */
@@ -78,7 +143,7 @@ export class Sqs implements Service {
 
   /** Resolves when everything so far would survive a kill. */
   async flushed(): Promise<void> {
-    if (this.#journal.length > journalEntriesMax) this.#compact();
+    if (this.#journal.isGrown) this.#compact();
     await this.#journal.flushed();
   }
 
@@ -93,7 +158,7 @@ export class Sqs implements Service {
   }
 
   refuse(error: AwsError): Reply {
-    const code = error.code.replace('AWS.SimpleQueueService.', '');
+    const code = error.code.replace('AWS.SimpleQueueService.', '').replace('QueueAlreadyExists', 'QueueNameExists');
     return {
       status: error.status,
       headers: {
@@ -110,6 +175,7 @@ export class Sqs implements Service {
   }
 
   async #do(operation: string, input: Input, signal: AbortSignal): Promise<object> {
+    refuseUnknown(operation, input);
     switch (operation) {
       case 'CreateQueue':
         return {
@@ -128,8 +194,7 @@ export class Sqs implements Service {
       case 'GetQueueAttributes':
         return { Attributes: this.#attributes(this.#queue(input), (input.AttributeNames ?? []) as string[]) };
       case 'SetQueueAttributes':
-        this.createQueue(this.#queue(input).name, input.Attributes as Record<string, string>);
-        return {};
+        return this.#setAttributes(this.#queue(input), input.Attributes as Record<string, string>);
       case 'TagQueue':
         return {};
       case 'PurgeQueue':
@@ -270,7 +335,7 @@ export class Sqs implements Service {
       message.receipt = newReceipt(message);
       taken.push(shown(message, input));
       queue.hide(message, now + hiddenMs, now);
-      this.#journal.append({ o: 'put', queue: queue.name, message });
+      this.#note(queue, message);
       if (hiddenMs === 0) break;
     }
     return taken;
@@ -294,7 +359,7 @@ export class Sqs implements Service {
   }
 
   #remove(queue: SqsQueue, id: string): void {
-    if (queue.messages.delete(id)) this.#journal.append({ o: 'delete', queue: queue.name, id });
+    if (queue.remove(id)) this.#journal.append({ o: 'delete', queue: queue.name, id });
   }
 
   #delete(queue: SqsQueue, receipt: unknown): object {
@@ -311,8 +376,16 @@ export class Sqs implements Service {
     if (!message || message.receipt !== input.ReceiptHandle || message.visibleAt <= now) {
       throw new AwsError(400, 'AWS.SimpleQueueService.MessageNotInflight', 'The message is not in flight.');
     }
-    queue.hide(message, now + Number(input.VisibilityTimeout) * 1000, now);
-    this.#journal.append({ o: 'put', queue: queue.name, message });
+    const seconds = Number(input.VisibilityTimeout);
+    if (!(seconds >= 0 && seconds <= visibilitySecondsMax)) {
+      throw new AwsError(
+        400,
+        'InvalidParameterValue',
+        `VisibilityTimeout must be between 0 and ${visibilitySecondsMax}.`,
+      );
+    }
+    queue.hide(message, now + seconds * 1000, now);
+    this.#note(queue, message);
     return {};
   }
 
@@ -342,6 +415,11 @@ export class Sqs implements Service {
       case 'put':
         this.#queues.get(entry.queue)?.messages.set(entry.message.id, entry.message);
         break;
+      case 'seen': {
+        const message = this.#queues.get(entry.queue)?.messages.get(entry.id);
+        if (message) Object.assign(message, entry.state);
+        break;
+      }
       case 'delete':
         this.#queues.get(entry.queue)?.messages.delete(entry.id);
         break;
@@ -349,17 +427,38 @@ export class Sqs implements Service {
   }
 
   #compact(): void {
-    const entries: Entry[] = [];
-    const now = Date.now();
+    this.#journal.compact(this.#entries());
+  }
+
+  *#entries(): Generator<Entry> {
     for (const queue of this.#queues.values()) {
-      entries.push({ o: 'queue', name: queue.name, attributes: queue.attributes, at: queue.createdAt });
-      for (const message of queue.messages.values()) entries.push({ o: 'put', queue: queue.name, message });
+      yield { o: 'queue', name: queue.name, attributes: queue.attributes, at: queue.createdAt };
+      for (const message of queue.messages.values()) yield { o: 'put', queue: queue.name, message };
     }
-    const first = this.#journal.length === 0;
-    this.#journal.compact(entries);
-    if (!first) return;
-    for (const queue of this.#queues.values())
-      for (const message of [...queue.messages.values()]) queue.add(message, now);
+  }
+
+  /** Notes what a receive changed, without its body. */
+  #note(queue: SqsQueue, { id, receives, firstAt, visibleAt, receipt }: StoredMessage): void {
+    const state = { receives, visibleAt, ...(firstAt ? { firstAt } : {}), ...(receipt ? { receipt } : {}) };
+    this.#journal.append({ o: 'seen', queue: queue.name, id, state });
+  }
+}
+
+function refuseUnknown(operation: string, input: Input): void {
+  const known = parameters[operation];
+  if (!known) throw notImplemented(`SQS ${operation}`);
+  const unknown = Object.keys(input).find((name) => !known.includes(name));
+  if (unknown !== undefined) throw notImplemented(`SQS ${operation} with ${unknown}`);
+  if (!operation.endsWith('Batch')) return;
+  for (const { Id: _id, ...entry } of (input.Entries ?? []) as Input[]) {
+    refuseUnknown(operation.slice(0, -'Batch'.length), entry);
+  }
+}
+
+function checkAttributes(attributes: Readonly<Record<string, string>>): void {
+  for (const name of Object.keys(attributes)) {
+    if (/Fifo|Deduplication|Throughput/.test(name)) throw notImplemented(`SQS FIFO queues (${name})`);
+    if (!settable.has(name)) throw new AwsError(400, 'InvalidAttributeName', `Unknown Attribute ${name}.`);
   }
 }
 
