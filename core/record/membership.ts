@@ -31,21 +31,66 @@ export function keysOf(event: Event): string[] {
 
 /** A filter over keys, which should be distinct: repeats only make it larger. No keys make a filter that holds nothing. */
 export function buildFilter(keys: readonly string[]): Uint8Array {
-  const bits = Math.ceil((keys.length * bitsPerKey) / 8) * 8;
+  const filter = emptyFilter(keys.length);
+  for (const key of keys) add(filter, '', key);
+  return filter;
+}
+
+/**
+ * The filter over all keys of events with distinct ids: the same bytes as `buildFilter` over the distinct `keysOf`,
+ * without making a text of each key. It is the larger half of planning a segment.
+ */
+export function filterOfEvents(events: Iterable<Event>): Uint8Array {
+  const ids: string[] = [];
+  const fields: Record<Exclude<KeyField, 'id'>, Set<string>> = {
+    actor: new Set(),
+    action: new Set(),
+    target: new Set(),
+    ip: new Set(),
+    op: new Set(),
+    ext: new Set(),
+  };
+  for (const event of events) {
+    ids.push(event.id);
+    fields.actor.add(event.actor.id);
+    fields.action.add(event.action);
+    if (event.targets) for (const target of event.targets) fields.target.add(target.id);
+    if (event.context?.ip !== undefined) fields.ip.add(event.context.ip);
+    if (event.operation_id !== undefined) fields.op.add(event.operation_id);
+    if (event.external_id !== undefined) fields.ext.add(event.external_id);
+  }
+  const distinct = Object.values(fields).reduce((sum, values) => sum + values.size, ids.length);
+  const filter = emptyFilter(distinct);
+  for (const id of ids) add(filter, 'id:', id);
+  for (const [field, values] of Object.entries(fields)) {
+    const prefix = keyOf(field as KeyField, '');
+    for (const value of values) add(filter, prefix, value);
+  }
+  return filter;
+}
+
+function emptyFilter(keys: number): Uint8Array {
+  const bits = Math.ceil((keys * bitsPerKey) / 8) * 8;
   const filter = new Uint8Array(headerBytes + bits / 8);
   filter[0] = version;
   filter[1] = probes;
   new DataView(filter.buffer).setUint32(2, bits, true);
-  for (const key of keys) {
-    let [at, step] = hash(key);
-    for (let probe = 0; probe < probes; probe++) {
-      const bit = at % bits;
-      filter[headerBytes + (bit >>> 3)]! |= 1 << (bit & 7);
-      at = (at + step) >>> 0;
-      step = (step + probe) >>> 0;
-    }
-  }
   return filter;
+}
+
+/** Sets the bits of the key `prefix + value`. */
+function add(filter: Uint8Array, prefix: string, value: string): void {
+  // ">>> 0" tells V8 that these are unsigned: its remainder is then one instruction and not a float's.
+  const bits = ((filter.length - headerBytes) * 8) >>> 0;
+  const [first, second] = hash(prefix, value);
+  let at = first >>> 0;
+  let step = second >>> 0;
+  for (let probe = 0; probe < probes; probe++) {
+    const bit = at % bits;
+    filter[headerBytes + (bit >>> 3)]! |= 1 << (bit & 7);
+    at = (at + step) >>> 0;
+    step = (step + probe) >>> 0;
+  }
 }
 
 /** False means certainly not. A filter of a version or length we do not know answers true: a needless read, never a lost event. */
@@ -54,7 +99,7 @@ export function mayContain(filter: Uint8Array, key: string): boolean {
   const bits = new DataView(filter.buffer, filter.byteOffset).getUint32(2, true);
   if (filter.length !== headerBytes + bits / 8) return true;
   if (bits === 0) return false;
-  let [at, step] = hash(key);
+  let [at, step] = hash('', key);
   for (let probe = 0; probe < filter[1]!; probe++) {
     const bit = at % bits;
     if ((filter[headerBytes + (bit >>> 3)]! & (1 << (bit & 7))) === 0) return false;
@@ -65,20 +110,26 @@ export function mayContain(filter: Uint8Array, key: string): boolean {
 }
 
 /**
- * Two 32-bit hashes over the UTF-16 units, mixed at the end as MurmurHash3 does (fmix32). All arithmetic is
+ * Two 32-bit hashes over the UTF-16 units of prefix + value, mixed at the end as MurmurHash3 does (fmix32). All arithmetic is
  * unsigned: a signed remainder is negative and loses bits silently. Growing the step by the probe's number
  * ("enhanced double hashing", Dillinger and Manolios 2004) keeps a small step from touching few bits.
  */
-function hash(key: string): [number, number] {
+function hash(prefix: string, value: string): [number, number] {
   let a = 0x811c9dc5;
   let b = 0x9747b28c;
-  for (let i = 0; i < key.length; i++) {
-    const unit = key.charCodeAt(i);
+  for (let i = 0; i < prefix.length; i++) {
+    const unit = prefix.charCodeAt(i);
     a = Math.imul(a ^ unit, 0x01000193);
     b = Math.imul(b ^ unit, 0x5bd1e995);
     b ^= b >>> 15;
   }
-  return [mix(a ^ key.length), (mix(b) | 1) >>> 0];
+  for (let i = 0; i < value.length; i++) {
+    const unit = value.charCodeAt(i);
+    a = Math.imul(a ^ unit, 0x01000193);
+    b = Math.imul(b ^ unit, 0x5bd1e995);
+    b ^= b >>> 15;
+  }
+  return [mix(a ^ (prefix.length + value.length)), (mix(b) | 1) >>> 0];
 }
 
 function mix(value: number): number {

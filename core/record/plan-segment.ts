@@ -6,7 +6,7 @@
  */
 import type { Tier } from '#core/event/event.ts';
 import type { EventLine } from './envelope.ts';
-import { buildFilter, keysOf } from './membership.ts';
+import { filterOfEvents } from './membership.ts';
 import { blockRawBytesMax, type SegmentPlan } from './segment.ts';
 
 interface Row {
@@ -75,7 +75,6 @@ function cut(tenant: string, rows: readonly Row[], blocks: PlannedBlock[]): void
 }
 
 function blockOf(tenant: string, rows: readonly Row[]): PlannedBlock {
-  const keys = new Set<string>();
   let text = '';
   let minTime = Number.POSITIVE_INFINITY;
   let maxTime = Number.NEGATIVE_INFINITY;
@@ -87,9 +86,9 @@ function blockOf(tenant: string, rows: readonly Row[]): PlannedBlock {
     if (time > maxTime) maxTime = time;
     if (line.event.id < minId) minId = line.event.id;
     if (line.event.id > maxId) maxId = line.event.id;
-    for (const key of keysOf(line.event)) keys.add(key);
   }
-  return { tenant, text, events: rows.length, minTime, maxTime, minId, maxId, filter: buildFilter([...keys]) };
+  const filter = filterOfEvents(rows.map(({ line }) => line.event));
+  return { tenant, text, events: rows.length, minTime, maxTime, minId, maxId, filter };
 }
 
 const encoder = new TextEncoder();

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { buildFilter, keyOf, keysOf, mayContain } from '#core/record/membership.ts';
+import { buildFilter, filterOfEvents, keyOf, keysOf, mayContain } from '#core/record/membership.ts';
 import { eventAt } from '#test/support/lines.ts';
 
 describe('a filter', () => {
@@ -78,4 +78,12 @@ test('an event is found under its id, actor, action, targets, ip, operation and 
     keyOf('op', 'o'),
     keyOf('ext', 'e'),
   ]);
+});
+
+test('the filter of events is the filter of their distinct keys, byte for byte', () => {
+  const twice = { type: 'document', id: 'doc-1' };
+  const events = Array.from({ length: 300 }, (_, n) =>
+    eventAt(n, n % 2 ? { operation_id: `op-${n % 7}`, external_id: `ext-${n}`, targets: [twice, twice] } : {}),
+  );
+  expect(filterOfEvents(events)).toEqual(buildFilter([...new Set(events.flatMap(keysOf))]));
 });
