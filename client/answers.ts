@@ -1,0 +1,183 @@
+/** What the API takes and answers, as it stands on the wire. */
+import type { CatalogueRule, Scope } from '#core/access/access.ts';
+import type { Category, Crud, DataClass, Event, JsonObject, OutcomeResult, Severity, Tier } from '#core/event/event.ts';
+
+/** One event is durable. */
+export interface Receipt {
+  readonly id: string;
+  readonly tier: Tier;
+  readonly received_at: string;
+}
+
+export interface AcceptedItem {
+  /** Place in what was sent, from 0. */
+  readonly index: number;
+  readonly status: 'accepted';
+  readonly id: string;
+  readonly tier: Tier;
+}
+
+export interface RefusedItem {
+  readonly index: number;
+  readonly status: 'refused';
+  readonly code: string;
+  readonly detail: string;
+  readonly pointer?: string | undefined;
+}
+
+export type ItemReceipt = AcceptedItem | RefusedItem;
+
+/** The accepted events are durable; each refused one says why. */
+export interface BatchReceipt {
+  readonly accepted: number;
+  readonly refused: number;
+  readonly items: readonly ItemReceipt[];
+  /** Absent when nothing was accepted. */
+  readonly received_at?: string;
+}
+
+type OneOrMany<T> = T | readonly T[];
+
+/** What to look for. Several values of a field: any of them. Several fields: all of them. */
+export interface EventFilter {
+  /** Included. A Date, RFC 3339, or ms since 1970. */
+  readonly from?: Date | string | number | undefined;
+  /** Not included. */
+  readonly to?: Date | string | number | undefined;
+  /** An action, or a prefix that ends in `*`. */
+  readonly action?: OneOrMany<string> | undefined;
+  readonly category?: OneOrMany<Category> | undefined;
+  readonly crud?: OneOrMany<Crud> | undefined;
+  readonly severity?: OneOrMany<Severity> | undefined;
+  readonly outcome?: OneOrMany<OutcomeResult> | undefined;
+  readonly actor?: OneOrMany<string> | undefined;
+  readonly target?: OneOrMany<string> | undefined;
+  readonly target_type?: OneOrMany<string> | undefined;
+  readonly ip?: OneOrMany<string> | undefined;
+  readonly data_class?: OneOrMany<DataClass> | undefined;
+  readonly project?: OneOrMany<string> | undefined;
+  readonly environment?: OneOrMany<string> | undefined;
+  readonly operation_id?: OneOrMany<string> | undefined;
+  readonly external_id?: OneOrMany<string> | undefined;
+  readonly text?: string | undefined;
+  /** Events a page, 1 to 1000. */
+  readonly limit?: number | undefined;
+}
+
+export interface EventPage {
+  readonly events: readonly Event[];
+  /** Null on the last page. */
+  readonly next_cursor: string | null;
+  /** False when the page ended because enough was read: go on with next_cursor. */
+  readonly complete: boolean;
+  readonly scanned_bytes: number;
+  readonly sources: { readonly critical: { readonly rows: number }; readonly bulk: BulkSource };
+  /** Segments that could not be read. */
+  readonly missing?: readonly string[];
+}
+
+interface BulkSource {
+  readonly parts: number;
+  readonly blocks: number;
+}
+
+export interface FeedPage {
+  readonly events: readonly Event[];
+  /** Where to go on; the same again when there was nothing new. */
+  readonly next: string;
+  readonly missing?: readonly string[];
+}
+
+/** `?after=&limit=` of a list. */
+export interface ListOptions {
+  /** `next` of the page before. */
+  readonly after?: string;
+  readonly limit?: number;
+}
+
+export interface KeyView {
+  readonly key_id: string;
+  readonly name: string;
+  readonly scopes: readonly Scope[];
+  readonly project: string | null;
+  readonly environment: string | null;
+  readonly events_per_second: number;
+  readonly created_at: string;
+  readonly expires_at: string | null;
+  readonly revoked_at: string | null;
+  readonly previous_secret_until: string | null;
+  readonly last_used_at: string | null;
+}
+
+/** A key with its secret, which is shown this once. */
+export type KeyWithSecret = KeyView & { readonly key: string };
+
+export interface KeyBody {
+  readonly name: string;
+  readonly scopes: readonly Scope[];
+  readonly project?: string;
+  readonly environment?: string;
+  readonly expires_at?: string;
+  readonly events_per_second?: number;
+}
+
+export type TenantKeyBody = Pick<KeyBody, 'name'> &
+  Partial<Pick<KeyBody, 'scopes' | 'expires_at' | 'events_per_second'>>;
+
+export interface Tenant {
+  readonly id: string;
+  readonly name: string;
+  readonly created_at: string;
+}
+
+/** A project, or an environment of one. */
+export type Project = Tenant;
+
+export interface Intake {
+  readonly queue_url: string;
+  readonly queue_arn: string;
+}
+
+export interface PolicyBody {
+  readonly catalogue?: readonly CatalogueRule[];
+  readonly tiers?: Partial<Record<Category, Tier>>;
+  readonly schema_mode?: 'refuse' | 'flag';
+}
+
+export type Policy = Required<PolicyBody> & {
+  /** Pass it as `ifVersion` to change what you read and nothing newer. */
+  readonly version: number;
+  readonly schemas: readonly SchemaName[];
+};
+
+export interface SchemaName {
+  readonly action: string;
+  readonly version: number;
+}
+
+export type ActionSchema = SchemaName & { readonly schema: JsonObject };
+
+export interface DeadLetterQueue {
+  readonly queue: string;
+  readonly visible: number;
+  readonly in_flight: number;
+}
+
+export interface DeadLetter {
+  readonly message_id: string;
+  readonly sent_at: string;
+  readonly received_count: number;
+  readonly code?: string;
+  readonly reason?: string;
+  readonly source?: string;
+  readonly excerpt: string;
+}
+
+export interface Whoami {
+  readonly tenant: string;
+  readonly key_id: string;
+  readonly scopes: readonly Scope[];
+  readonly project: string | null;
+  readonly environment: string | null;
+  readonly events_per_second: number;
+}

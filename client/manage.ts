@@ -1,0 +1,97 @@
+/** What keys with `keys:manage`, `policy:manage` or `admin` may do. Lists are pages: `next` is the `after` of the next one. */
+import type { JsonObject } from '#core/event/event.ts';
+import type {
+  ActionSchema,
+  DeadLetter,
+  DeadLetterQueue,
+  Intake,
+  KeyBody,
+  KeyView,
+  KeyWithSecret,
+  ListOptions,
+  Policy,
+  PolicyBody,
+  Project,
+  SchemaName,
+  Tenant,
+  TenantKeyBody,
+  Whoami,
+} from './answers.ts';
+import { query } from './read-events.ts';
+import type { Call, Transport } from './transport.ts';
+
+type Next = { readonly next: string | null };
+
+/** The calls beside events, by what they are about. */
+export function manage(transport: Transport) {
+  const get = <T>(path: string) => transport<T>({ method: 'GET', path });
+  const list = <T>(path: string, { after, limit }: ListOptions = {}) => get<T>(path + query({ after, limit }));
+  const send = <T>(method: Call['method'], path: string, body: object = {}, headers: Record<string, string> = {}) =>
+    transport<T>({ method, path, body: JSON.stringify(body), headers });
+  const remove = (path: string) => transport<void>({ method: 'DELETE', path });
+  const part = encodeURIComponent;
+  return {
+    /** What the API takes this key for. */
+    whoami: () => get<Whoami>('/v1/whoami'),
+    /** Whether the front door answers. It touches nothing behind it. */
+    health: () => get<{ readonly status: string; readonly version: string }>('/v1/health'),
+    /** The tenant's own keys. */
+    keys: {
+      list: (options?: ListOptions) => list<{ readonly keys: readonly KeyView[] } & Next>('/v1/keys', options),
+      get: (keyId: string) => get<KeyView>(`/v1/keys/${part(keyId)}`),
+      create: (body: KeyBody) => send<KeyWithSecret>('POST', '/v1/keys', body),
+      /** A new secret; the old one works for `overlap_seconds` more (3600). */
+      rotate: (keyId: string, body: { readonly overlap_seconds?: number } = {}) =>
+        send<KeyWithSecret>('POST', `/v1/keys/${part(keyId)}/rotate`, body),
+      revoke: (keyId: string) => remove(`/v1/keys/${part(keyId)}`),
+    },
+    projects: {
+      list: (options?: ListOptions) => list<{ readonly projects: readonly Project[] } & Next>('/v1/projects', options),
+      get: (projectId: string) => get<Project>(`/v1/projects/${part(projectId)}`),
+      create: (body: { readonly id: string; readonly name?: string }) => send<Project>('POST', '/v1/projects', body),
+      environments: (projectId: string, options?: ListOptions) =>
+        list<{ readonly environments: readonly Project[] } & Next>(
+          `/v1/projects/${part(projectId)}/environments`,
+          options,
+        ),
+      createEnvironment: (projectId: string, body: { readonly id: string; readonly name?: string }) =>
+        send<Project>('POST', `/v1/projects/${part(projectId)}/environments`, body),
+    },
+    /** What the tenant decides about its events. */
+    policy: {
+      get: () => get<Policy>('/v1/policy'),
+      /** The whole policy. With `ifVersion` it rejects with `conflict` when somebody else changed it meanwhile. */
+      put: (body: PolicyBody, ifVersion?: number) =>
+        send<Policy>('PUT', '/v1/policy', body, ifVersion === undefined ? {} : { 'if-match': `"${ifVersion}"` }),
+    },
+    /** The JSON Schemas that the tenant registered for its actions. */
+    schemas: {
+      list: () => get<{ readonly schemas: readonly SchemaName[] }>('/v1/schemas'),
+      get: (action: string) => get<ActionSchema>(`/v1/schemas/${part(action)}`),
+      put: (action: string, schema: JsonObject) => send<ActionSchema>('PUT', `/v1/schemas/${part(action)}`, schema),
+      remove: (action: string) => remove(`/v1/schemas/${part(action)}`),
+    },
+    /** The platform's tenants (admin). */
+    tenants: {
+      list: (options?: ListOptions) => list<{ readonly tenants: readonly Tenant[] } & Next>('/v1/tenants', options),
+      get: (tenantId: string) => get<Tenant>(`/v1/tenants/${part(tenantId)}`),
+      create: (body: { readonly name: string }) => send<Tenant>('POST', '/v1/tenants', body),
+      rename: (tenantId: string, body: { readonly name: string }) =>
+        send<Tenant>('PATCH', `/v1/tenants/${part(tenantId)}`, body),
+      listKeys: (tenantId: string, options?: ListOptions) =>
+        list<{ readonly keys: readonly KeyView[] } & Next>(`/v1/tenants/${part(tenantId)}/keys`, options),
+      createKey: (tenantId: string, body: TenantKeyBody) =>
+        send<KeyWithSecret & { readonly tenant: string }>('POST', `/v1/tenants/${part(tenantId)}/keys`, body),
+      /** The tenant's queue for producers inside AWS; made when there is none. */
+      openIntake: (tenantId: string) => send<Intake>('POST', `/v1/tenants/${part(tenantId)}/intake`),
+      intake: (tenantId: string) => get<Intake>(`/v1/tenants/${part(tenantId)}/intake`),
+    },
+    /** What could not be stored (admin). Looking consumes nothing. */
+    deadLetters: {
+      list: () => get<{ readonly queues: readonly DeadLetterQueue[] }>('/v1/dead-letters'),
+      show: (queue: string) => get<{ readonly messages: readonly DeadLetter[] }>(`/v1/dead-letters/${part(queue)}`),
+      redrive: (queue: string, body: { readonly limit?: number } = {}) =>
+        send<{ readonly moved: number }>('POST', `/v1/dead-letters/${part(queue)}/redrive`, body),
+    },
+  };
+}

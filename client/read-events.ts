@@ -1,0 +1,94 @@
+/** The reading side: pages, single events, and the feed in the order of commits. */
+import type { Event } from '#core/event/event.ts';
+import type { EventFilter, EventPage, FeedPage } from './answers.ts';
+import { TrailkeepError } from './error.ts';
+import type { Transport } from './transport.ts';
+
+export interface ReadEvents {
+  /**
+   * Every event that matches, newest first, page after page, also where a page ended early. Rejects with
+   * `segments_missing` when a part of the archive cannot be read: `page` goes on and names what is missing.
+   */
+  search(filter: EventFilter, options?: { readonly signal?: AbortSignal }): AsyncGenerator<Event, void, void>;
+  /** One page. `cursor` is the `next_cursor` of the page before, of the same filter. */
+  page(filter: EventFilter, cursor?: string): Promise<EventPage>;
+  /** One event. Rejects with `not_found` when there is none that this key may see. */
+  get(id: string): Promise<Event>;
+  /** What was committed after a place, or from the beginning; empty pages are normal. An event may come twice. */
+  feed(after?: string, limit?: number): Promise<FeedPage>;
+  /** The feed for ever, asking every `everyMs` when there is nothing new, until aborted. Each page is to be kept track of by its `next`. */
+  follow(
+    after: string | undefined,
+    options?: { readonly everyMs?: number; readonly limit?: number; readonly signal?: AbortSignal },
+  ): AsyncGenerator<FeedPage, void, void>;
+}
+
+const followEveryMs = 1000;
+
+export function readEvents(transport: Transport): ReadEvents {
+  const page = (filter: EventFilter, cursor?: string, signal?: AbortSignal): Promise<EventPage> =>
+    transport({
+      method: 'POST',
+      path: '/v1/events/search',
+      // JSON writes a Date as RFC 3339 and leaves undefined out.
+      body: JSON.stringify({ ...filter, cursor }),
+      isRead: true,
+      signal,
+    });
+  const feed = (after?: string, limit?: number, signal?: AbortSignal): Promise<FeedPage> =>
+    transport({ method: 'GET', path: `/v1/events/feed${query({ after, limit })}`, signal });
+
+  async function* search(filter: EventFilter, { signal }: { readonly signal?: AbortSignal } = {}) {
+    for (let cursor: string | undefined; ; ) {
+      const { events, next_cursor, missing = [] } = await page(filter, cursor, signal);
+      yield* events;
+      // Going on as if they had never been would pass for a complete answer.
+      if (missing.length > 0) throw segmentsMissing(missing);
+      if (next_cursor === null) return;
+      cursor = next_cursor;
+    }
+  }
+
+  const follow: ReadEvents['follow'] = async function* (after, { everyMs = followEveryMs, limit, signal } = {}) {
+    for (let place = after; !signal?.aborted; ) {
+      const found = await feed(place, limit, signal);
+      yield found;
+      if (found.next === place || found.events.length === 0) await waitFor(everyMs, signal);
+      place = found.next;
+    }
+  };
+
+  return {
+    search,
+    page: (filter, cursor) => page(filter, cursor),
+    get: (id) => transport({ method: 'GET', path: `/v1/events/${encodeURIComponent(id)}` }),
+    feed: (after, limit) => feed(after, limit),
+    follow,
+  };
+}
+
+const segmentsMissing = (keys: readonly string[]) =>
+  new TrailkeepError({
+    status: 0,
+    code: 'segments_missing',
+    detail: `${keys.length} segments cannot be read, so events may be missing: ${keys.slice(0, 3).join(', ')}. page() names them and goes on.`,
+  });
+
+/** `?name=value` of what is given, or nothing. */
+export function query(of: Readonly<Record<string, string | number | undefined>>): string {
+  const given = new URLSearchParams();
+  for (const [name, value] of Object.entries(of)) if (value !== undefined) given.set(name, String(value));
+  return given.size === 0 ? '' : `?${given}`;
+}
+
+const waitFor = (ms: number, signal: AbortSignal | undefined): Promise<void> =>
+  new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener('abort', done);
+    if (signal?.aborted) done();
+  });
