@@ -31,6 +31,14 @@ const failed = (reason: string): NonNullable<EventInput['outcome']> => ({ result
 // address is the last one of the line.
 const endpoint = String.raw`(?<from>\S+)(?: port (?<port>\d+))?`;
 
+const disconnected = ({ user, from, port, said }: Groups): Found => ({
+  action: 'ssh.disconnect',
+  outcome: { result: 'success' },
+  user,
+  from,
+  metadata: { port: numberOf(port), said: said?.trim() || undefined },
+});
+
 /** What sshd says, in the order in which it is tried. */
 const sentences: readonly (readonly [RegExp, (groups: Groups) => Found])[] = [
   [
@@ -115,14 +123,13 @@ const sentences: readonly (readonly [RegExp, (groups: Groups) => Found])[] = [
     }),
   ],
   [
-    /^(?:error: )?(?:Received disconnect from|Disconnected from|Connection closed by|Connection reset by) (?:(?:invalid |authenticating )?user (?<user>.*) )?(?<from>[^\s:]\S*?)(?: port (?<port>\d+))?(?::\s*(?<code>\d+): (?<said>.*?))?(?: \[preauth\])?$/,
-    ({ user, from, port, said }) => ({
-      action: 'ssh.disconnect',
-      outcome: { result: 'success' },
-      user,
-      from,
-      metadata: { port: numberOf(port), said: said?.trim() || undefined },
-    }),
+    /^(?:error: )?(?:Received disconnect from|Disconnected from|Connection closed by|Connection reset by) (?:(?:invalid |authenticating )?user (?<user>.*) )?(?<from>\S+) port (?<port>\d+)(?::\s*(?<code>\d+): (?<said>.*?))?(?: \[preauth\])?$/,
+    disconnected,
+  ],
+  // Before OpenSSH 7 these lines had no port.
+  [
+    /^(?:error: )?(?:Received disconnect from|Disconnected from|Connection closed by|Connection reset by) (?<from>[^\s:]\S*?)(?::\s*(?<code>\d+): (?<said>.*?))?(?: \[preauth\])?$/,
+    disconnected,
   ],
 ];
 

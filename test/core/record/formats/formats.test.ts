@@ -181,6 +181,14 @@ describe('OpenSSH', () => {
     expect(found.length - known.length).toBe(26);
   });
 
+  test('every event of the sample has a plain user and an address where sshd names one', () => {
+    for (const { line, found: one } of known) {
+      const { actor, context } = eventOf(one);
+      expect(actor.id, line).not.toMatch(/ port|\d\.\d+\.\d|::/);
+      if (/ (?:from|by) (?:\S+ )*\S+ port \d+/.test(line)) expect(context?.ip, line).toMatch(/^[\d.]+$|:/);
+    }
+  });
+
   test('what is unrecognised says nobody did something', () => {
     const texts = found
       .filter(({ found: one }) => one === 'unrecognised')
