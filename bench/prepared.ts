@@ -9,7 +9,7 @@ import { type Generated, generate } from './generate.ts';
 /** The n-th tenant's id. */
 export const tenantId = (n: number): string => `01890000-0000-7000-8000-${n.toString(16).padStart(12, '0')}`;
 
-const policyOf = (tenant: string): TenantPolicy => ({
+export const policyOf = (tenant: string): TenantPolicy => ({
   v: 1,
   tenant,
   name: 'bench',
