@@ -108,6 +108,15 @@ describe('keys', () => {
     expect(existsSync(file)).toBe(false);
   });
 
+  test('keys that cannot be paths have a file each', async () => {
+    const Bucket = bucketOf();
+    const keys = ['1', '2'].map((end) => `${'long'.repeat(100)}${end}`);
+    for (const key of keys) await put(Bucket, key, key);
+    const folder = join(cloud.folder, 's3', Bucket, '%');
+    const bodies = readdirSync(folder).map((name) => readFileSync(join(folder, name), 'utf8'));
+    expect(bodies.toSorted()).toEqual(keys);
+  });
+
   test('a key of more than 1024 bytes and a bucket that is a path are refused', async () => {
     const Bucket = bucketOf();
     expect(await refusal(put(Bucket, 'ä'.repeat(513)))).toEqual({ status: 400, name: 'KeyTooLongError' });
