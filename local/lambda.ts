@@ -386,7 +386,8 @@ export class Lambda {
       TZ: ':UTC',
       AWS_REGION: this.#options.region,
       AWS_DEFAULT_REGION: this.#options.region,
-      AWS_ACCESS_KEY_ID: 'local',
+      // Every signature names its caller; nobody checks the rest of it here.
+      AWS_ACCESS_KEY_ID: spec.name,
       AWS_SECRET_ACCESS_KEY: 'local',
       AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
       AWS_LAMBDA_FUNCTION_NAME: spec.name,

@@ -15,7 +15,7 @@ import { type LocalPostgres, startPostgres } from './postgres.ts';
 import { prepareDatabase, provision } from './provision.ts';
 import { readSchedules, Scheduler } from './scheduler.ts';
 import { startSecrets } from './secrets.ts';
-import type { FunctionHost, Services, StartServices } from './services.ts';
+import type { CallListener, FunctionHost, Services, StartServices } from './services.ts';
 import { Sqs } from './sqs-client.ts';
 import { loadTemplates } from './template.ts';
 
@@ -37,6 +37,8 @@ export interface PlatformOptions {
   readonly notice?: (line: string) => void;
   /** false leaves the schedules out, so that a test runs them when it wants. */
   readonly schedules?: boolean;
+  /** Hears of every call that the local AWS services answered, with who made it. */
+  readonly onCall?: CallListener;
 }
 
 export interface Functions {
@@ -120,7 +122,7 @@ async function assemble(
     databaseHost: postgres.host,
     databasePort: postgres.port,
   });
-  const secrets = await startSecrets(loaded);
+  const secrets = await startSecrets(loaded, options.onCall);
   undo.push(() => secrets.stop());
   await Promise.all([prepareDatabase(loaded, postgres), provision(loaded, services.endpoints, sqs)]);
 
@@ -186,12 +188,12 @@ function must(lambda: Lambda | undefined): Lambda {
 
 /** Starts the services on the port they had last time, because queue URLs that were handed out hold it. */
 async function startServices(
-  { folder, startServices: start }: PlatformOptions,
+  { folder, startServices: start, onCall }: PlatformOptions,
   functions: FunctionHost,
 ): Promise<Services> {
   const file = join(folder, 'services.json');
   const before = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as { port: number }).port : 0;
-  const at = (port: number) => start({ folder, port, region, account, functions });
+  const at = (port: number) => start({ folder, port, region, account, functions, onCall });
   mkdirSync(folder, { recursive: true });
   const services = await at(before).catch((error: NodeJS.ErrnoException) => {
     if (before === 0 || error.code !== 'EADDRINUSE') throw error;

@@ -18,6 +18,26 @@ export interface Services {
   stop(): Promise<void>;
 }
 
+/** A call that a service answered. */
+export interface ServiceCall {
+  /** The access key id of the signature: each function has its physical name as its own, everyone else `local`. */
+  readonly caller: string;
+  /** As the SDK's endpoint variables name it: s3, sqs, sns, ssm, lambda, secretsmanager. */
+  readonly service: string;
+  /** As AWS names it, like PutObject. */
+  readonly operation: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly body: string;
+  readonly status: number;
+}
+
+export type CallListener = (call: ServiceCall) => void;
+
+/** Who signed a request. */
+export const callerOf = (headers: Readonly<Record<string, unknown>>): string =>
+  /Credential=([^/]+)\//.exec(String(headers.authorization))?.[1] ?? '';
+
 export interface ServiceOptions {
   /** State lives below it: `s3/`, `sqs/`, … */
   readonly folder: string;
@@ -26,6 +46,7 @@ export interface ServiceOptions {
   readonly region: string;
   readonly account: string;
   readonly functions: FunctionHost;
+  readonly onCall?: CallListener | undefined;
 }
 
 export type StartServices = (options: ServiceOptions) => Promise<Services>;

@@ -5,6 +5,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
+import { type CallListener, callerOf, type ServiceCall } from '../services.ts';
 import { AwsError, type Exchange, notImplemented, type Reply, type Service } from './exchange.ts';
 import { Faults } from './faults.ts';
 import { LambdaApi } from './lambda-api.ts';
@@ -27,6 +28,8 @@ export interface CloudOptions {
   readonly now?: () => number;
   /** How long a restore from Glacier takes; five seconds when absent. */
   readonly glacierRestoreMs?: number;
+  /** Hears of every call that was answered. */
+  readonly onCall?: CallListener;
 }
 
 export interface Cloud {
@@ -79,7 +82,11 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   });
   const services = { s3, sqs, sns, ssm, secrets, lambda };
   const faults = new Faults();
-  handle = (exchange) => dispatch(services, faults, exchange);
+  handle = async (exchange) => {
+    const reply = await dispatch(services, faults, exchange);
+    options.onCall?.(callOf(services, exchange, reply));
+    return reply;
+  };
 
   return {
     url,
@@ -111,6 +118,19 @@ function serviceOf(services: Services, { headers, method, rawPath }: Exchange): 
     return services.sns;
   }
   return services.s3;
+}
+
+function callOf(services: Services, exchange: Exchange, { status }: Reply): ServiceCall {
+  const service = serviceOf(services, exchange);
+  return {
+    caller: callerOf(exchange.headers),
+    service: service.name,
+    operation: service.operationOf(exchange),
+    path: exchange.rawPath,
+    query: exchange.query,
+    body: exchange.body.toString(),
+    status,
+  };
 }
 
 async function dispatch(services: Services, faults: Faults, exchange: Exchange): Promise<Reply> {

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { bundleFunctions } from '#local/bundle.ts';
 import { startCloud } from '#local/cloud/start.ts';
 import { type LocalAccess, welcome } from '#local/first-run.ts';
-import { type Platform, startPlatform } from '#local/platform.ts';
+import { type Platform, type PlatformOptions, startPlatform } from '#local/platform.ts';
 import { buildAssembly } from '#local/synth.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -17,7 +17,12 @@ export interface TestPlatform extends Platform {
   call(
     method: string,
     path: string,
-    options?: { key?: string; json?: unknown; body?: string | Uint8Array<ArrayBuffer>; headers?: Record<string, string> },
+    options?: {
+      key?: string;
+      json?: unknown;
+      body?: string | Uint8Array<ArrayBuffer>;
+      headers?: Record<string, string>;
+    },
   ): Promise<Answer>;
   /** A tenant with a key that holds every tenant scope. */
   makeTenant(name: string): Promise<{ readonly tenantId: string; readonly apiKey: string; readonly keyId: string }>;
@@ -56,7 +61,7 @@ async function assembly(): Promise<string> {
   }
 }
 
-export async function testPlatform(): Promise<TestPlatform> {
+export async function testPlatform(options: Pick<PlatformOptions, 'onCall'> = {}): Promise<TestPlatform> {
   const folder = mkdtempSync(join(tmpdir(), 'trailkeep-platform-'));
   // PostgreSQL runs as another user when the tests run as root.
   chmodSync(folder, 0o711);
@@ -67,6 +72,7 @@ export async function testPlatform(): Promise<TestPlatform> {
     port: 0,
     durable: false,
     schedules: false,
+    ...options,
   });
   const access = await welcome(platform);
   const call: TestPlatform['call'] = async (method, path, options = {}) => {
