@@ -108,6 +108,14 @@ const eventBodies: Schema = {
   content: {
     'application/json': {
       schema: { oneOf: [ref('EventInput'), { type: 'array', items: ref('EventInput'), minItems: 1, maxItems: 1000 }] },
+      example: {
+        action: 'role.assign',
+        actor: { type: 'user', id: 'ada', name: 'Ada Lovelace' },
+        targets: [{ type: 'role', id: 'admin' }],
+        outcome: { result: 'success' },
+        context: { ip: '203.0.113.7' },
+        metadata: { ticket: 'OPS-1041' },
+      },
     },
     'application/x-ndjson': { schema: { type: 'string', description: 'One event a line.' } },
     'application/cloudevents+json': {
