@@ -9,9 +9,18 @@ import type { Category, Crud, Severity, Tier } from './event.ts';
 
 export const defaultCatalogue: readonly CatalogueRule[] = [
   // Who may do what, and the trail itself: always critical.
-  ...['role.*', 'permission.*', 'iam.*', 'key.*', 'api_key.*', 'policy.*', 'tenant.*', 'audit.*', 'secret.*'].map(
-    (action): CatalogueRule => ({ action, category: 'critical', severity: 'medium' }),
-  ),
+  ...[
+    'role.*',
+    'permission.*',
+    'iam.*',
+    'key.*',
+    'api_key.*',
+    'policy.*',
+    'tenant.*',
+    'audit.*',
+    'admin.*',
+    'secret.*',
+  ].map((action): CatalogueRule => ({ action, category: 'critical', severity: 'medium' })),
   { action: 'export.*', category: 'critical', severity: 'medium' },
   { action: 'data.export', category: 'critical', severity: 'medium', crud: 'r' },
   // Log-ins and sessions.

@@ -73,7 +73,7 @@ export interface IntakeQueues {
  * may be up to ten minutes old instead of 60 s: events keep coming in, and a key revoked in those minutes still works.
  */
 export interface Control {
-  /** The key, or undefined when there is none. At most 60 s old. Rejects with `Unavailable` when S3 is down and nothing is cached. */
+  /** The key, or undefined when there is none. At most a second old. Rejects with `Unavailable` when S3 is down and nothing is cached. */
   key(keyId: string): Promise<PublishedKey | undefined>;
   /** The tenant's policy, or undefined. At most 60 s old. */
   tenant(tenantId: string): Promise<TenantPolicy | undefined>;

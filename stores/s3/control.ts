@@ -19,6 +19,11 @@ const keyPath = (name: string) => `keys/${name}.json`;
 const tenantPath = (name: string) => `tenants/${name}.json`;
 const intakePath = (name: string) => `intake/${name}.json`;
 
+/** A policy that changes takes effect within a minute. */
+const freshMs = 60_000;
+/** API Gateway keeps what the authorizer said for 60 s already; a second cache would double the time to revoke a key. */
+const keyFreshMs = 1_000;
+
 /** The reading side. A name without the right shape answers undefined without a call. */
 export class S3Control implements Control {
   readonly #keys: DocumentCache<PublishedKey>;
@@ -27,11 +32,11 @@ export class S3Control implements Control {
 
   /** `now` is ms since 1970. */
   constructor(client: S3Client, bucket: string, now: () => number = Date.now) {
-    const cacheOf = <T extends { readonly v: 1 }>(path: (name: string) => string) =>
-      new DocumentCache<T>((name) => reach(place, () => load<T>(client, bucket, path(name))), now);
-    this.#keys = cacheOf<PublishedKey>(keyPath);
-    this.#tenants = cacheOf<TenantPolicy>(tenantPath);
-    this.#intakes = cacheOf<Intake>(intakePath);
+    const cacheOf = <T extends { readonly v: 1 }>(path: (name: string) => string, freshMs: number) =>
+      new DocumentCache<T>((name) => reach(place, () => load<T>(client, bucket, path(name))), freshMs, now);
+    this.#keys = cacheOf<PublishedKey>(keyPath, keyFreshMs);
+    this.#tenants = cacheOf<TenantPolicy>(tenantPath, freshMs);
+    this.#intakes = cacheOf<Intake>(intakePath, freshMs);
   }
 
   async key(keyId: string): Promise<PublishedKey | undefined> {

@@ -1,6 +1,5 @@
 import { Unavailable } from '#core/record/ports.ts';
 
-const freshMs = 60_000;
 /** A name that was missing is asked for again soon: a new key shall work within seconds. */
 const missingMs = 5_000;
 /** While S3 is down, what we knew is better than refusing every event. A revoked key lives this much longer at worst. */
@@ -17,18 +16,20 @@ interface Entry<T> {
 }
 
 /**
- * Documents in memory, at most 60 s old; up to ten minutes while their place is down. At once only one load per
+ * Documents in memory, at most `freshMs` old; up to ten minutes while their place is down. At once only one load per
  * name runs. Missing names have a store of their own, so that guessing names cannot push out the real ones.
  */
 export class DocumentCache<T> {
   readonly #load: (name: string) => Promise<T | undefined>;
+  readonly #freshMs: number;
   readonly #now: () => number;
   readonly #entries = new Map<string, Entry<T>>();
   readonly #missing = new Map<string, number>();
   readonly #loading = new Map<string, Promise<T | undefined>>();
 
-  constructor(load: (name: string) => Promise<T | undefined>, now: () => number) {
+  constructor(load: (name: string) => Promise<T | undefined>, freshMs: number, now: () => number) {
     this.#load = load;
+    this.#freshMs = freshMs;
     this.#now = now;
   }
 
@@ -56,7 +57,7 @@ export class DocumentCache<T> {
       this.#entries.delete(name);
       this.#missing.delete(name);
       if (value === undefined) keep(this.#missing, name, now + missingMs);
-      else keep(this.#entries, name, { value, loadedAt: now, askAt: now + freshMs });
+      else keep(this.#entries, name, { value, loadedAt: now, askAt: now + this.#freshMs });
       return value;
     } catch (error) {
       if (!(error instanceof Unavailable) || entry === undefined || now >= entry.loadedAt + staleMs) throw error;

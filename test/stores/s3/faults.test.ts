@@ -82,16 +82,25 @@ describe('control', () => {
   const gets = () => s3.commandCalls(GetObjectCommand).length;
   const found = () => s3.on(GetObjectCommand).callsFake(() => bodyOf(publishedKey));
 
-  test('asks once a minute, and once for many that ask together', async () => {
-    found();
+  test('asks for a policy once a minute, and once for many that ask together', async () => {
+    s3.on(GetObjectCommand).callsFake(() => bodyOf({ v: 1, tenant: tenantA }));
     const control = open();
-    await Promise.all(Array.from({ length: 20 }, () => control.key(keyId)));
+    await Promise.all(Array.from({ length: 20 }, () => control.tenant(tenantA)));
     now += 59_999;
-    await control.key(keyId);
+    await control.tenant(tenantA);
     expect(gets()).toBe(1);
     now += 1;
-    await control.key(keyId);
+    await control.tenant(tenantA);
     expect(gets()).toBe(2);
+  });
+
+  test('sees a revocation within a second: API Gateway remembers the key for a minute already', async () => {
+    found();
+    const control = open();
+    await control.key(keyId);
+    s3.on(GetObjectCommand).callsFake(() => bodyOf({ ...publishedKey, revokedAt: '2026-03-01T12:00:00.000Z' }));
+    now += 1_000;
+    expect(await control.key(keyId)).toHaveProperty('revokedAt');
   });
 
   test('finds a new key within five seconds of having missed it', async () => {
