@@ -1,6 +1,6 @@
 /** Cold start: import and init of each bundle in a fresh process, over the same for a bare handler. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bundleFunctions } from '#local/bundle.ts';
@@ -23,7 +23,7 @@ const medianOf = (file: string) => median(Array.from({ length: rounds }, () => i
 const bareMs = medianOf(bare);
 
 const lines: Line[] = readdirSync(outDir)
-  .filter((name) => !name.startsWith('.'))
+  .filter((name) => existsSync(join(outDir, name, 'index.mjs')))
   .map((name) => {
     const file = join(outDir, name, 'index.mjs');
     return {
