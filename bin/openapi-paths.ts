@@ -1,0 +1,480 @@
+/** What the API does, operation by operation, in the schemas that validate; bin/openapi.ts makes the document of it. */
+import * as z from 'zod';
+import { createKeyBody, createTenantKeyBody, rotateKeyBody } from '#core/access/key.ts';
+import { policyBody } from '#core/access/policy.ts';
+import { tiers } from '#core/event/event.ts';
+import type { ProblemCode } from '#core/event/problem.ts';
+import { filterJsonSchema } from '#core/query/filter.ts';
+import { projectBody } from '#functions/access/projects.http.ts';
+import { tenantBody } from '#functions/access/tenants.http.ts';
+import { redriveBody } from '#functions/record/dead-letters.http.ts';
+
+export type Schema = Record<string, unknown>;
+
+export interface Operation {
+  readonly summary: string;
+  readonly description?: string;
+  /** Undefined: no key needed. */
+  readonly scope?: string | null;
+  readonly parameters?: readonly Schema[];
+  readonly body?: Schema;
+  readonly answers: Readonly<
+    Record<number, { readonly description: string; readonly content?: Schema; readonly headers?: Schema }>
+  >;
+  /** Codes beyond those that every operation may answer. */
+  readonly problems?: readonly ProblemCode[];
+}
+
+export const ref = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
+const json = (schema: Schema): Schema => ({ 'application/json': { schema } });
+export const text: Schema = { type: 'string' };
+const time: Schema = { type: 'string', format: 'date-time' };
+const maybe = (schema: Schema): Schema => ({ anyOf: [schema, { type: 'null' }] });
+export const object = (properties: Schema, optional: readonly string[] = []): Schema => ({
+  type: 'object',
+  properties,
+  required: Object.keys(properties).filter((name) => !optional.includes(name)),
+});
+const array = (items: Schema): Schema => ({ type: 'array', items });
+const schemaOf = (schema: z.ZodType): Schema => withoutDialect(z.toJSONSchema(schema, { io: 'input' }) as Schema);
+
+export function withoutDialect({ $schema: _dialect, ...schema }: Schema): Schema {
+  return schema;
+}
+
+const pathParameter = (name: string, about: string): Schema => ({
+  name,
+  in: 'path',
+  required: true,
+  description: about,
+  schema: text,
+});
+const queryParameter = (name: string, schema: Schema, about: string): Schema => ({
+  name,
+  in: 'query',
+  description: about,
+  schema,
+});
+const paging = [
+  queryParameter('after', text, 'The `next` of the page before.'),
+  queryParameter('limit', { type: 'integer', minimum: 1, maximum: 1000 }, 'How many at most.'),
+];
+
+export const filter = filterJsonSchema();
+const filterParameters = Object.entries(filter.properties as Record<string, Schema>).map(([name, schema]) => {
+  const { description, ...rest } = schema;
+  return queryParameter(name, rest, String(description ?? name));
+});
+
+const item = {
+  oneOf: [
+    object({ index: { type: 'integer' }, status: { const: 'accepted' }, id: text, tier: { enum: tiers } }),
+    object({ index: { type: 'integer' }, status: { const: 'refused' }, code: text, detail: text, pointer: text }, [
+      'pointer',
+    ]),
+  ],
+};
+export const key = object({
+  key_id: text,
+  name: text,
+  scopes: array(text),
+  project: maybe(text),
+  environment: maybe(text),
+  events_per_second: { type: 'integer' },
+  created_at: time,
+  expires_at: maybe(time),
+  revoked_at: maybe(time),
+  previous_secret_until: maybe(time),
+  last_used_at: maybe(time),
+});
+const newKey = { allOf: [ref('Key'), object({ key: { type: 'string', description: 'The key itself. Shown once.' } })] };
+const named = object({ id: text, name: text, created_at: time });
+const policy = object({
+  version: { type: 'integer' },
+  catalogue: array({ type: 'object' }),
+  tiers: { type: 'object' },
+  schema_mode: { enum: ['refuse', 'flag'] },
+  schemas: array(object({ action: text, version: { type: 'integer' } })),
+});
+const registered = object({ action: text, version: { type: 'integer' }, schema: { type: 'object' } });
+const list = (name: string, items: Schema) => object({ [name]: array(items), next: maybe(text) });
+const ok = (description: string, schema: Schema) => ({ 200: { description, content: json(schema) } });
+
+const eventBodies: Schema = {
+  required: true,
+  content: {
+    'application/json': {
+      schema: { oneOf: [ref('EventInput'), { type: 'array', items: ref('EventInput'), minItems: 1, maxItems: 1000 }] },
+      example: {
+        action: 'role.assign',
+        actor: { type: 'user', id: 'ada', name: 'Ada Lovelace' },
+        targets: [{ type: 'role', id: 'admin' }],
+        outcome: { result: 'success' },
+        context: { ip: '203.0.113.7' },
+        metadata: { ticket: 'OPS-1041' },
+      },
+    },
+    'application/x-ndjson': { schema: { type: 'string', description: 'One event a line.' } },
+    'application/cloudevents+json': {
+      schema: { type: 'object', description: 'A CloudEvent 1.0 whose data is the event.' },
+    },
+    'application/cloudevents-batch+json': { schema: { type: 'array', items: { type: 'object' } } },
+  },
+};
+const body = (schema: Schema, required = true): Schema => ({ required, content: json(schema) });
+
+const page = object(
+  {
+    events: array(ref('Event')),
+    next_cursor: maybe(text),
+    complete: { type: 'boolean', description: 'False: the scan budget ended first. Go on with next_cursor.' },
+    scanned_bytes: { type: 'integer' },
+    sources: { type: 'object' },
+    missing: array(text),
+  },
+  ['missing'],
+);
+
+export const paths: Record<string, Record<string, Operation>> = {
+  '/v1/events': {
+    post: {
+      summary: 'Send events',
+      description:
+        'One event, an array, NDJSON or CloudEvents, plain or gzip. The receipt means that they are durable. Each item is judged alone.',
+      scope: 'events:write',
+      parameters: [
+        {
+          name: 'Idempotency-Key',
+          in: 'header',
+          description: 'The same key with the same body answers the same receipt for at least 24 hours.',
+          schema: { type: 'string', minLength: 1, maxLength: 255 },
+        },
+        { name: 'Content-Encoding', in: 'header', schema: { enum: ['gzip', 'identity'] } },
+      ],
+      body: eventBodies,
+      answers: {
+        202: {
+          description: 'Accepted.',
+          content: json({
+            oneOf: [
+              object({ id: text, tier: { enum: tiers }, received_at: time }),
+              object({
+                accepted: { type: 'integer' },
+                refused: { type: 'integer' },
+                items: array(item),
+                received_at: time,
+              }),
+            ],
+          }),
+        },
+      },
+      problems: [
+        'body_missing',
+        'body_too_large',
+        'encoding_unsupported',
+        'media_type_unsupported',
+        'json_invalid',
+        'event_invalid',
+        'event_too_large',
+        'event_schema_violated',
+        'batch_empty',
+        'batch_too_large',
+        'batch_refused',
+        'idempotency_conflict',
+        'idempotency_key_invalid',
+        'rate_limited',
+      ],
+    },
+    get: {
+      summary: 'Search events',
+      description: 'Newest first, over both tiers, with one cursor.',
+      scope: 'events:read',
+      parameters: filterParameters,
+      answers: ok('A page.', page),
+      problems: ['filter_invalid', 'cursor_invalid'],
+    },
+  },
+  '/v1/events/search': {
+    post: {
+      summary: 'Search events with a long filter',
+      scope: 'events:read',
+      body: body(ref('Filter')),
+      answers: ok('A page.', page),
+      problems: ['filter_invalid', 'cursor_invalid'],
+    },
+  },
+  '/v1/events/feed': {
+    get: {
+      summary: 'Poll events in commit order',
+      description:
+        'Follows the order of commits, so a late event still comes. At least once. The Link header names the next page, also of an empty one.',
+      scope: 'events:read',
+      parameters: [
+        queryParameter('after', text, 'The `next` of the page before.'),
+        queryParameter('limit', { type: 'integer', minimum: 1, maximum: 1000 }, 'How many at most.'),
+      ],
+      answers: ok('A page.', object({ events: array(ref('Event')), next: text, missing: array(text) }, ['missing'])),
+      problems: ['filter_invalid', 'cursor_invalid'],
+    },
+  },
+  '/v1/events/{eventId}': {
+    get: {
+      summary: 'One event',
+      scope: 'events:read',
+      parameters: [pathParameter('eventId', 'UUIDv7')],
+      answers: ok('The event.', ref('Event')),
+      problems: ['not_found'],
+    },
+  },
+  '/v1/whoami': {
+    get: {
+      summary: 'The key you call with',
+      scope: null,
+      answers: ok(
+        'The key.',
+        object({
+          tenant: text,
+          key_id: text,
+          scopes: array(text),
+          project: maybe(text),
+          environment: maybe(text),
+          events_per_second: { type: 'integer' },
+        }),
+      ),
+    },
+  },
+  '/v1/keys': {
+    get: {
+      summary: 'List keys',
+      scope: 'keys:manage',
+      parameters: paging,
+      answers: ok('Keys.', list('keys', ref('Key'))),
+    },
+    post: {
+      summary: 'Make a key',
+      description: 'A key gives no more than it holds.',
+      scope: 'keys:manage',
+      body: body(schemaOf(createKeyBody)),
+      answers: { 201: { description: 'The key, shown once.', content: json(newKey) } },
+      problems: ['request_invalid'],
+    },
+  },
+  '/v1/keys/{keyId}': {
+    get: {
+      summary: 'One key',
+      scope: 'keys:manage',
+      parameters: [pathParameter('keyId', 'Key id')],
+      answers: ok('The key.', ref('Key')),
+      problems: ['not_found'],
+    },
+    delete: {
+      summary: 'Revoke a key',
+      scope: 'keys:manage',
+      parameters: [pathParameter('keyId', 'Key id')],
+      answers: { 204: { description: 'Revoked.' } },
+      problems: ['not_found'],
+    },
+  },
+  '/v1/keys/{keyId}/rotate': {
+    post: {
+      summary: 'Give a key a new secret',
+      scope: 'keys:manage',
+      parameters: [pathParameter('keyId', 'Key id')],
+      body: body(schemaOf(rotateKeyBody), false),
+      answers: ok('The key with its new secret.', newKey),
+      problems: ['not_found'],
+    },
+  },
+  '/v1/projects': {
+    get: {
+      summary: 'List projects',
+      scope: 'keys:manage',
+      parameters: paging,
+      answers: ok('Projects.', list('projects', named)),
+    },
+    post: {
+      summary: 'Make a project',
+      scope: 'keys:manage',
+      body: body(schemaOf(projectBody)),
+      answers: { 201: { description: 'The project.', content: json(named) } },
+      problems: ['request_invalid', 'conflict'],
+    },
+  },
+  '/v1/projects/{projectId}': {
+    get: {
+      summary: 'One project',
+      scope: 'keys:manage',
+      parameters: [pathParameter('projectId', 'Project id')],
+      answers: ok('The project.', named),
+      problems: ['not_found'],
+    },
+  },
+  '/v1/projects/{projectId}/environments': {
+    get: {
+      summary: 'List environments',
+      scope: 'keys:manage',
+      parameters: [pathParameter('projectId', 'Project id'), ...paging],
+      answers: ok('Environments.', list('environments', named)),
+      problems: ['not_found'],
+    },
+    post: {
+      summary: 'Make an environment',
+      scope: 'keys:manage',
+      parameters: [pathParameter('projectId', 'Project id')],
+      body: body(schemaOf(projectBody)),
+      answers: { 201: { description: 'The environment.', content: json(named) } },
+      problems: ['not_found', 'conflict'],
+    },
+  },
+  '/v1/policy': {
+    get: {
+      summary: 'The policy: catalogue, tiers, schema mode',
+      scope: 'policy:manage',
+      answers: ok('The policy; its ETag is for If-Match.', policy),
+    },
+    put: {
+      summary: 'Set the policy',
+      scope: 'policy:manage',
+      body: body(schemaOf(policyBody)),
+      answers: ok('The policy.', policy),
+      problems: ['request_invalid', 'conflict'],
+    },
+  },
+  '/v1/schemas': {
+    get: {
+      summary: 'List registered schemas',
+      scope: 'policy:manage',
+      answers: ok('Schemas.', object({ schemas: array(object({ action: text, version: { type: 'integer' } })) })),
+    },
+  },
+  '/v1/schemas/{action}': {
+    get: {
+      summary: 'The schema of an action',
+      scope: 'policy:manage',
+      parameters: [pathParameter('action', 'Action')],
+      answers: ok('The schema.', registered),
+      problems: ['not_found'],
+    },
+    put: {
+      summary: 'Register a JSON Schema for an action',
+      scope: 'policy:manage',
+      parameters: [pathParameter('action', 'Action')],
+      body: body({ type: 'object', description: 'JSON Schema, draft 2020-12' }),
+      answers: {
+        ...ok('The next version.', registered),
+        201: { description: 'The first version.', content: json(registered) },
+      },
+      problems: ['schema_invalid', 'conflict'],
+    },
+    delete: {
+      summary: 'Forget the schema of an action',
+      scope: 'policy:manage',
+      parameters: [pathParameter('action', 'Action')],
+      answers: { 204: { description: 'Forgotten.' } },
+      problems: ['not_found'],
+    },
+  },
+  '/v1/tenants': {
+    get: {
+      summary: 'List tenants',
+      scope: 'admin',
+      parameters: paging,
+      answers: ok('Tenants.', list('tenants', named)),
+    },
+    post: {
+      summary: 'Make a tenant',
+      scope: 'admin',
+      body: body(schemaOf(tenantBody)),
+      answers: { 201: { description: 'The tenant.', content: json(named) } },
+      problems: ['request_invalid'],
+    },
+  },
+  '/v1/tenants/{tenantId}': {
+    get: {
+      summary: 'One tenant',
+      scope: 'admin',
+      parameters: [pathParameter('tenantId', 'Tenant id')],
+      answers: ok('The tenant.', named),
+      problems: ['not_found'],
+    },
+    patch: {
+      summary: 'Rename a tenant',
+      scope: 'admin',
+      parameters: [pathParameter('tenantId', 'Tenant id')],
+      body: body(schemaOf(tenantBody)),
+      answers: ok('The tenant.', named),
+      problems: ['not_found', 'request_invalid'],
+    },
+  },
+  '/v1/tenants/{tenantId}/keys': {
+    get: {
+      summary: "List a tenant's keys",
+      scope: 'admin',
+      parameters: [pathParameter('tenantId', 'Tenant id'), ...paging],
+      answers: ok('Keys.', list('keys', ref('Key'))),
+      problems: ['not_found'],
+    },
+    post: {
+      summary: "Make a tenant's key",
+      scope: 'admin',
+      parameters: [pathParameter('tenantId', 'Tenant id')],
+      body: body(schemaOf(createTenantKeyBody)),
+      answers: { 201: { description: 'The key, shown once.', content: json(newKey) } },
+      problems: ['not_found', 'request_invalid'],
+    },
+  },
+  '/v1/tenants/{tenantId}/intake': {
+    get: {
+      summary: "A tenant's intake queue",
+      scope: 'admin',
+      parameters: [pathParameter('tenantId', 'Tenant id')],
+      answers: ok('The queue.', object({ queue_url: text, queue_arn: text })),
+      problems: ['not_found'],
+    },
+    post: {
+      summary: 'Open an intake queue',
+      description: 'Producers inside AWS send to it. Asking again answers the same queue.',
+      scope: 'admin',
+      parameters: [pathParameter('tenantId', 'Tenant id')],
+      answers: { 201: { description: 'The queue.', content: json(object({ queue_url: text, queue_arn: text })) } },
+      problems: ['not_found'],
+    },
+  },
+  '/v1/dead-letters': {
+    get: {
+      summary: 'Dead-letter queues',
+      scope: 'admin',
+      answers: ok(
+        'Queues.',
+        object({
+          queues: array(object({ queue: text, visible: { type: 'integer' }, in_flight: { type: 'integer' } })),
+        }),
+      ),
+    },
+  },
+  '/v1/dead-letters/{queue}': {
+    get: {
+      summary: 'Look at dead letters',
+      scope: 'admin',
+      parameters: [pathParameter('queue', 'Queue name')],
+      answers: ok('Messages, which stay where they are.', object({ messages: array({ type: 'object' }) })),
+      problems: ['not_found'],
+    },
+  },
+  '/v1/dead-letters/{queue}/redrive': {
+    post: {
+      summary: 'Send dead letters back',
+      scope: 'admin',
+      parameters: [pathParameter('queue', 'Queue name')],
+      body: body(schemaOf(redriveBody), false),
+      answers: ok('How many were moved.', object({ moved: { type: 'integer' } })),
+      problems: ['not_found'],
+    },
+  },
+  '/v1/health': {
+    get: {
+      summary: 'The front door answers',
+      answers: ok('It does.', object({ status: { const: 'ok' }, version: text })),
+    },
+  },
+};
