@@ -18,15 +18,19 @@ export const databaseAddress = (data: DataStack): Reach => ({
   NODE_EXTRA_CA_CERTS: '/var/runtime/ca-cert.pem',
 });
 
-/** What a verb needs to speak to Postgres as the application: address, login, and the secret that signs contexts. */
+/** What a verb needs to log in to Postgres as the application: enough for what belongs to no tenant. */
+export const reachesPostgres = (data: DataStack, inside: Inside) => ({
+  inside,
+  environment: { ...databaseAddress(data), DATABASE_USER: user } satisfies Partial<Env>,
+  permissions: login(data, user),
+});
+
+/** What a verb needs to speak to Postgres for tenants: a login, and the secret that signs their contexts. */
 export function speaksPostgres(data: DataStack, stage: string, inside: Inside) {
+  const { environment, permissions } = reachesPostgres(data, inside);
   return {
     inside,
-    environment: {
-      ...databaseAddress(data),
-      DATABASE_USER: user,
-      ROOT_SECRET_PARAMETER: rootSecretParameter(stage),
-    } satisfies Partial<Env>,
-    permissions: [...login(data, user), ...rootSecret(data, stage, 'ssm:GetParameter')],
+    environment: { ...environment, ROOT_SECRET_PARAMETER: rootSecretParameter(stage) } satisfies Partial<Env>,
+    permissions: [...permissions, ...rootSecret(data, stage, 'ssm:GetParameter')],
   };
 }

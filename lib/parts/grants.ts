@@ -13,22 +13,30 @@ function keyThrough(data: DataStack, service: 's3' | 'sns', actions: string[]): 
   return [allow(actions, [data.key.keyArn], { StringEquals: { 'kms:ViaService': via } })];
 }
 
-/** Objects under prefixes. Listing turns S3's 403 for a missing object into an honest 404. */
-export const readObjects = (data: DataStack, bucket: Bucket, ...prefixes: string[]) => [
+/** Objects under prefixes that are known to be there. */
+export const readPresent = (data: DataStack, bucket: Bucket, ...prefixes: string[]) => [
   allow(
     ['s3:GetObject'],
     prefixes.map((prefix) => bucket.arnForObjects(`${prefix}*`)),
   ),
-  allow(['s3:ListBucket'], [bucket.bucketArn]),
   ...keyThrough(data, 's3', ['kms:Decrypt']),
 ];
 
+export const listObjects = (bucket: Bucket) => [allow(['s3:ListBucket'], [bucket.bucketArn])];
+
+/** Objects under prefixes. Listing turns S3's 403 for a missing object into an honest 404. */
+export const readObjects = (data: DataStack, bucket: Bucket, ...prefixes: string[]) => [
+  ...readPresent(data, bucket, ...prefixes),
+  ...listObjects(bucket),
+];
+
+/** Puts in one piece; an upload in parts would need to decrypt as well. */
 export const writeObjects = (data: DataStack, bucket: Bucket, ...prefixes: string[]) => [
   allow(
     ['s3:PutObject'],
     prefixes.map((prefix) => bucket.arnForObjects(`${prefix}*`)),
   ),
-  ...keyThrough(data, 's3', ['kms:GenerateDataKey', 'kms:Decrypt']),
+  ...keyThrough(data, 's3', ['kms:GenerateDataKey']),
 ];
 
 export const deleteObjects = (bucket: Bucket, prefix: string) => [

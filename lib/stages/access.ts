@@ -89,7 +89,7 @@ export class Access extends Construct {
       permissions: [
         ...database.permissions,
         ...rootSecret(data, settings.stage, 'ssm:PutParameter'),
-        ...published('keys/', 'tenants/'),
+        ...published('keys/'),
         allow(['secretsmanager:GetSecretValue'], [data.masterSecretArn]),
       ],
     });

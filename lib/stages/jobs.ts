@@ -4,7 +4,7 @@ import { ScheduleGroup } from 'aws-cdk-lib/aws-scheduler';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { DataStack } from '../data-stack.ts';
-import { speaksPostgres } from '../parts/database-env.ts';
+import { reachesPostgres } from '../parts/database-env.ts';
 import { type Inside, makeVerb, type Place, type Verb } from '../parts/function.ts';
 import { makeDeadLetterQueue } from '../parts/queue.ts';
 import { makeSchedule } from '../parts/schedule.ts';
@@ -24,7 +24,7 @@ export class Jobs extends Construct {
     super(scope, id);
     const { data, settings } = props;
     this.preparePartitions = makeVerb(this, 'PreparePartitions', props, {
-      ...speaksPostgres(data, settings.stage, props.inside),
+      ...reachesPostgres(data, props.inside),
       bundle: 'jobs-prepare-partitions',
       memoryMb: 512,
       timeoutSeconds: 60,

@@ -6,7 +6,16 @@ import { Construct } from 'constructs';
 import { type DataStack, writerTimeoutSeconds } from '../data-stack.ts';
 import { speaksPostgres } from '../parts/database-env.ts';
 import { allow, type Inside, makeVerb, type Place, type Verb } from '../parts/function.ts';
-import { announce, consume, deleteObjects, readObjects, send, writeObjects } from '../parts/grants.ts';
+import {
+  announce,
+  consume,
+  deleteObjects,
+  listObjects,
+  readObjects,
+  readPresent,
+  send,
+  writeObjects,
+} from '../parts/grants.ts';
 
 export interface RecordProps extends Place {
   readonly data: DataStack;
@@ -118,7 +127,8 @@ export class Record extends Construct {
       },
       permissions: [
         ...database.permissions,
-        ...readObjects(data, data.segments, 'segments/'),
+        // After a lost answer: whether the object that is there already is our own.
+        ...readPresent(data, data.segments, 'segments/'),
         ...writeObjects(data, data.segments, 'segments/'),
         ...announce(data),
         ...send(data.unreadable),
@@ -152,7 +162,7 @@ export class Record extends Construct {
       },
       permissions: [
         ...database.permissions,
-        ...readObjects(data, data.segments, 'segments/'),
+        ...listObjects(data.segments),
         ...deleteObjects(data.segments, 'segments/'),
         ...announce(data),
       ],

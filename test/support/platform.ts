@@ -39,9 +39,12 @@ export interface Answer {
   readonly json: any;
 }
 
+/** Where the assembly of the test platforms lies. */
+export const assemblyFolder = join(root, 'cdk.out/test-dev');
+
 /** Test files run side by side; the first one bundles and synthesizes, the others wait for it. */
 async function assembly(): Promise<string> {
-  const folder = join(root, 'cdk.out/test-dev');
+  const folder = assemblyFolder;
   const lock = join(tmpdir(), `trailkeep-assembly-${Buffer.from(root).toString('hex').slice(-40)}`);
   for (let waited = 0; ; waited += 100) {
     try {

@@ -1,0 +1,220 @@
+/**
+ * Stories that make every function do all it can: what works, what repeats, what is missing and what is broken.
+ * Each step states its answer, so that a story which no longer happens fails here and not as an unused permission.
+ */
+import { randomBytes } from 'node:crypto';
+import { DeleteObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import postgres from 'postgres';
+import { uuidv7 } from '#core/event/uuid.ts';
+import { segmentKey } from '#core/record/plan-segment.ts';
+import type { TestPlatform } from '#test/support/platform.ts';
+
+/** Physical names of what the stories touch from outside. */
+export interface Names {
+  readonly control: string;
+  readonly segments: string;
+  readonly critical: string;
+  readonly bulk: string;
+  readonly criticalDead: string;
+  readonly bulkDead: string;
+}
+
+interface World {
+  readonly platform: TestPlatform;
+  readonly names: Names;
+  readonly s3: S3Client;
+  /** Calls the API and insists on the answer's status. */
+  ask(
+    status: number,
+    method: string,
+    path: string,
+    key?: string,
+    json?: unknown,
+    headers?: Record<string, string>,
+  ): Ask;
+  /** Sends to a queue as a producer outside the platform. */
+  produce(queueUrl: string, body: unknown): Promise<void>;
+}
+// biome-ignore lint/suspicious/noExplicitAny: answers of every shape
+type Ask = Promise<any>;
+
+export async function runStories(platform: TestPlatform, names: Names): Promise<void> {
+  const outsider = { accessKeyId: 'outsider', secretAccessKey: 'outsider' };
+  const endpoint = platform.services.endpoints.s3;
+  const s3 = new S3Client({ region: 'eu-west-1', endpoint, forcePathStyle: true, credentials: outsider });
+  const world: World = {
+    platform,
+    names,
+    s3,
+    ask: async (status, method, path, key, json, headers) => {
+      const options = {
+        ...(key ? { key } : {}),
+        ...(json === undefined ? {} : { json }),
+        ...(headers ? { headers } : {}),
+      };
+      const answer = await platform.call(method, path, options);
+      if (answer.status !== status) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
+      return answer.headers.get('content-type')?.includes('json') && answer.text ? answer.json : undefined;
+    },
+    produce: (queueUrl, body) => platform.sqs.send(queueUrl, typeof body === 'string' ? body : JSON.stringify(body)),
+  };
+  try {
+    await publicPages(world);
+    await administration(world);
+    const tenant = await platform.makeTenant('Stories');
+    await ownAffairs(world, tenant.apiKey);
+    await events(world, tenant.apiKey);
+    await intake(world, tenant);
+    await deadLetters(world);
+    await jobs(world, tenant.apiKey);
+    await lostSegment(world, tenant.apiKey);
+    await lostDocuments(world);
+  } finally {
+    s3.destroy();
+  }
+}
+
+async function publicPages({ ask }: World): Promise<void> {
+  for (const path of ['/v1/health', '/openapi.json', '/docs', '/redoc']) await ask(200, 'GET', path);
+  await ask(401, 'GET', '/v1/whoami', `tk_${'a'.repeat(20)}_${'A'.repeat(43)}`);
+}
+
+async function administration({ ask, platform }: World): Promise<void> {
+  const { adminKey } = platform.access;
+  await platform.functions.invoke('access-bootstrap', {});
+  await platform.functions.invoke('access-bootstrap', { reissueAdminKey: true });
+  const { id } = await ask(201, 'POST', '/v1/tenants', adminKey, { name: 'Before' });
+  await ask(200, 'PATCH', `/v1/tenants/${id}`, adminKey, { name: 'After' });
+  await ask(200, 'GET', `/v1/tenants/${id}`, adminKey);
+  await ask(200, 'GET', '/v1/tenants', adminKey);
+  await ask(201, 'POST', `/v1/tenants/${id}/keys`, adminKey, { name: 'one' });
+  await ask(200, 'GET', `/v1/tenants/${id}/keys`, adminKey);
+}
+
+async function ownAffairs({ ask }: World, key: string): Promise<void> {
+  await ask(200, 'GET', '/v1/whoami', key);
+  const made = await ask(201, 'POST', '/v1/keys', key, { name: 'writer', scopes: ['events:write'] });
+  await ask(200, 'GET', '/v1/keys', key);
+  await ask(200, 'GET', `/v1/keys/${made.key_id}`, key);
+  await ask(200, 'POST', `/v1/keys/${made.key_id}/rotate`, key, { overlap_seconds: 60 });
+  await ask(204, 'DELETE', `/v1/keys/${made.key_id}`, key);
+
+  await ask(201, 'POST', '/v1/projects', key, { id: 'shop' });
+  await ask(200, 'GET', '/v1/projects', key);
+  await ask(200, 'GET', '/v1/projects/shop', key);
+  await ask(201, 'POST', '/v1/projects/shop/environments', key, { id: 'production' });
+  await ask(200, 'GET', '/v1/projects/shop/environments', key);
+
+  await ask(200, 'GET', '/v1/policy', key);
+  await ask(200, 'PUT', '/v1/policy', key, { catalogue: [{ action: 'shop.*', tier: 'bulk' }] });
+  await ask(201, 'PUT', '/v1/schemas/user.login', key, { type: 'object' });
+  await ask(200, 'GET', '/v1/schemas', key);
+  await ask(200, 'GET', '/v1/schemas/user.login', key);
+  await ask(204, 'DELETE', '/v1/schemas/user.login', key);
+}
+
+const actor = { type: 'user', id: 'ada' };
+const critical = { action: 'role.assign', actor };
+const bulk = { action: 'document.view', actor };
+
+async function events({ ask, platform }: World, key: string): Promise<void> {
+  const one = await ask(202, 'POST', '/v1/events', key, critical);
+  const both = await ask(202, 'POST', '/v1/events', key, [critical, bulk]);
+  const repeat = { 'idempotency-key': 'once' };
+  await ask(202, 'POST', '/v1/events', key, [bulk], repeat);
+  await ask(202, 'POST', '/v1/events', key, [bulk], repeat);
+  await ask(409, 'POST', '/v1/events', key, [critical], repeat);
+  await platform.settled();
+  await ask(200, 'GET', '/v1/events?limit=2', key);
+  await ask(200, 'POST', '/v1/events/search', key, { actor: 'ada', text: 'document' });
+  await ask(200, 'GET', '/v1/events/feed', key);
+  for (const { id } of [one, ...both.items]) await ask(200, 'GET', `/v1/events/${id}`, key);
+  await ask(404, 'GET', '/v1/events/01890000-0000-7000-8000-000000000000', key);
+}
+
+async function intake({ ask, platform, produce }: World, { tenantId }: { readonly tenantId: string }): Promise<void> {
+  const { adminKey } = platform.access;
+  const path = `/v1/tenants/${tenantId}/intake`;
+  await ask(404, 'GET', '/v1/tenants/01890000-0000-7000-8000-000000000000/intake', adminKey);
+  await ask(404, 'GET', path, adminKey);
+  const { queue_url: url } = await ask(201, 'POST', path, adminKey);
+  await ask(201, 'POST', path, adminKey);
+  await ask(200, 'GET', path, adminKey);
+  await produce(url, [critical, bulk, { action: 'not an action' }]);
+  await produce(url, 'neither JSON nor anything else');
+  await platform.settled();
+}
+
+async function deadLetters({ ask, platform, produce, names }: World): Promise<void> {
+  const { adminKey } = platform.access;
+  for (const queue of [names.critical, names.bulk]) await produce(queue, 'garbage');
+  await platform.settled();
+  await produce(names.criticalDead, 'what killed the writer');
+  await produce(names.bulkDead, 'what killed the writer');
+  const { queues } = await ask(200, 'GET', '/v1/dead-letters', adminKey);
+  for (const { queue, visible } of queues) {
+    if (visible === 0) throw new Error(`no dead letter in ${queue}`);
+    const { messages } = await ask(200, 'GET', `/v1/dead-letters/${queue}`, adminKey);
+    if (messages.length === 0) throw new Error(`${queue} shows nothing`);
+  }
+  for (const { queue, visible } of queues) {
+    const { moved } = await ask(200, 'POST', `/v1/dead-letters/${queue}/redrive`, adminKey, { limit: visible });
+    if (moved !== visible) throw new Error(`${moved} of ${visible} moved from ${queue}`);
+  }
+  await platform.settled();
+}
+
+const minute = 60_000;
+
+async function jobs({ platform, names, s3, ask }: World, key: string): Promise<void> {
+  await platform.functions.invoke('jobs-prepare-partitions', {});
+  await ask(202, 'POST', '/v1/events', key, [bulk]);
+  await platform.settled();
+  const sql = postgres({
+    host: platform.postgres.host,
+    port: platform.postgres.port,
+    database: 'trailkeep',
+    user: 'postgres',
+    max: 1,
+  });
+  await sql`update record.segment set announced_at = null, committed_at = now() - interval '10 minutes'
+    where segment_id = (select max(segment_id::text)::uuid from record.segment)`;
+  await sql.end();
+  const old = new Date(Date.now() - 20 * minute);
+  const orphan = segmentKey(uuidv7(old.getTime(), randomBytes(10)), old);
+  await s3.send(new PutObjectCommand({ Bucket: names.segments, Key: orphan, Body: 'left behind' }));
+  const swept = await platform.functions.invoke('record-sweep', {});
+  if (JSON.stringify(swept) !== '{"announced":1,"removed":1}') throw new Error(`swept ${JSON.stringify(swept)}`);
+}
+
+/** Compaction takes segments away while readers are on their way to them. */
+async function lostSegment({ platform, names, s3, ask }: World, key: string): Promise<void> {
+  const before = new Set(await keysOf(s3, names.segments));
+  const sent = await ask(202, 'POST', '/v1/events', key, [bulk]);
+  await platform.settled();
+  const lost = (await keysOf(s3, names.segments)).filter((one) => !before.has(one));
+  for (const Key of lost) await s3.send(new DeleteObjectCommand({ Bucket: names.segments, Key }));
+  const { id } = sent.items[0];
+  for (const list of ['/v1/events?limit=100', '/v1/events/feed?limit=100']) {
+    const { missing = [] } = await ask(200, 'GET', list, key);
+    if (missing.length === 0) throw new Error(`${list} does not name the segment that is gone`);
+  }
+  await ask(503, 'GET', `/v1/events/${id}`, key);
+}
+
+/** Published documents are gone; a missing permission would look the same without `s3:ListBucket`. */
+async function lostDocuments({ platform, names, s3, ask, produce }: World): Promise<void> {
+  const { tenantId, apiKey } = await platform.makeTenant('Lost');
+  const { queue_url: url } = await ask(201, 'POST', `/v1/tenants/${tenantId}/intake`, platform.access.adminKey);
+  const lose = (Key: string) => s3.send(new DeleteObjectCommand({ Bucket: names.control, Key }));
+  await lose(`tenants/${tenantId}.json`);
+  await lose(`intake/${url.split('/').at(-1)}.json`);
+  await platform.call('POST', '/v1/events', { key: apiKey, json: bulk });
+  await produce(url, bulk);
+  await platform.settled();
+}
+
+async function keysOf(s3: S3Client, Bucket: string): Promise<string[]> {
+  const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket }));
+  return Contents.map(({ Key = '' }) => Key);
+}
