@@ -1,15 +1,20 @@
 /**
  * How a verb meets SQS: a batch in, the ids of the messages that must come again out.
  *
- * Two kinds of failure are kept apart. A message that is at fault fails alone. A place that is down fails
- * the whole batch: nothing is reported as poison, and a breaker lets the place breathe before the next try.
+ * Two kinds of failure are kept apart. A message that is at fault fails alone. A place that is down fails the
+ * whole batch: nothing is reported as poison. A short outage is waited out inside the run, because a batch that
+ * fails comes back only after the queue's visibility, minutes later; the breaker sets the pauses.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import middy from '@middy/core';
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { Unavailable } from '#core/record/ports.ts';
 import { Breaker } from './breaker.ts';
 import { logger } from './observe.ts';
 import { type Openers, openOnce } from './ports.ts';
+
+/** What one more try may take; with less time left the batch goes back to its queue. */
+const tryMs = 8_000;
 
 /** A message as verbs see it. */
 export interface QueueMessage {
@@ -34,19 +39,24 @@ export type QueueVerb<Ports> = (
 export function onQueue<Ports>(verb: QueueVerb<Ports>, openers: Openers<Ports>) {
   const open = openOnce(openers);
   const breaker = new Breaker();
-  return middy<SQSEvent, SQSBatchResponse>().handler(async (event: SQSEvent): Promise<SQSBatchResponse> => {
-    breaker.check(Date.now());
-    try {
-      const failed = await verb(await open(), event.Records.map(messageOf), { now: new Date() });
-      breaker.closed();
-      return { batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })) };
-    } catch (error) {
-      if (error instanceof Unavailable) breaker.tripped(error, Date.now());
-      logger.warn('batch failed, all of it will come again', {
-        messages: event.Records.length,
-        error: error instanceof Error ? error : String(error),
-      });
-      throw error;
+  return middy<SQSEvent, SQSBatchResponse>().handler(async (event: SQSEvent, context): Promise<SQSBatchResponse> => {
+    const messages = event.Records.map(messageOf);
+    for (;;) {
+      const pauseMs = breaker.pauseMs(Date.now());
+      if (pauseMs > 0 && context.getRemainingTimeInMillis() < pauseMs + tryMs) throw breaker.cause;
+      if (pauseMs > 0) await sleep(pauseMs);
+      try {
+        const failed = await verb(await open(), messages, { now: new Date() });
+        breaker.closed();
+        return { batchItemFailures: failed.map((itemIdentifier) => ({ itemIdentifier })) };
+      } catch (error) {
+        logger.warn('batch failed', {
+          messages: messages.length,
+          error: error instanceof Error ? error : String(error),
+        });
+        if (!(error instanceof Unavailable)) throw error;
+        breaker.tripped(error, Date.now());
+      }
     }
   });
 }
