@@ -5,11 +5,10 @@
  * proven position), a segment that is gone (named in the answer), the same event in two places (one is kept).
  */
 import type { Event } from '#core/event/event.ts';
-import type { Filter } from '#core/query/filter.ts';
 import { matcher } from '#core/query/matches.ts';
 import { comparePositions, end, first, Merge, positionOf, start } from '#core/query/merge.ts';
 import type { BlockReader, Catalogue, CriticalEvents, Position } from '#core/query/ports.ts';
-import { BlockSource } from './block-source.ts';
+import { BlockSource, type Question } from './block-source.ts';
 
 export interface AnswerPorts {
   readonly critical: CriticalEvents;
@@ -17,13 +16,6 @@ export interface AnswerPorts {
   readonly blocks: BlockReader;
   /** Ms since 1970, now. */
   readonly clock: () => number;
-}
-
-export interface Question {
-  readonly tenant: string;
-  readonly filter: Filter;
-  readonly after: Position | undefined;
-  readonly limit: number;
 }
 
 /** What one request may cost. */

@@ -2,12 +2,20 @@
  * Bulk events: the catalogue's parts by their newest time, their blocks by the same, read in growing rounds.
  */
 import type { Event } from '#core/event/event.ts';
+import type { Filter } from '#core/query/filter.ts';
 import { beforeTime, end, start } from '#core/query/merge.ts';
 import type { BlockReader, Catalogue, Position } from '#core/query/ports.ts';
 import { blockTest, timeRange } from '#core/query/prune.ts';
 import { Missing } from '#core/record/ports.ts';
 import type { Block, SegmentPart } from '#core/record/segment.ts';
-import type { Question } from './answer.ts';
+
+/** What is asked, and where the answer goes on. */
+export interface Question {
+  readonly tenant: string;
+  readonly filter: Filter;
+  readonly after: Position | undefined;
+  readonly limit: number;
+}
 
 interface Unread {
   readonly part: SegmentPart;
