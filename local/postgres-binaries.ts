@@ -1,6 +1,6 @@
 /** Where PostgreSQL's programs are, and which user may run them. */
 import { spawnSync } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { cpSync, existsSync, lstatSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -66,7 +66,8 @@ function link(native: string): boolean {
   }[];
   for (const { source, target } of links) {
     try {
-      symlinkSync(basename(source), resolve(native, '..', target));
+      // The list speaks of the folder by its name in the package; a copy has another.
+      symlinkSync(basename(source), join(native, target.replace(/^native\//, '')));
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'EACCES' || code === 'EROFS' || code === 'EPERM') return false;
@@ -80,8 +81,7 @@ function link(native: string): boolean {
 function copied(native: string): string {
   const manifest = JSON.parse(readFileSync(join(native, '..', 'package.json'), 'utf8')) as { readonly version: string };
   const owner = process.getuid?.() ?? 0;
-  const tag = createHash('sha256').update(`${native}:${owner}`).digest('hex').slice(0, 12);
-  const final = join('/var/tmp', `trailkeep-postgres-${manifest.version}-${tag}`);
+  const final = join('/var/tmp', `trailkeep-postgres-${manifest.version}-${process.arch}-${owner}`);
   if (!existsSync(final)) {
     const fresh = `${final}.${randomBytes(6).toString('hex')}`;
     cpSync(native, fresh, { recursive: true, verbatimSymlinks: true });
