@@ -8,6 +8,11 @@ const shape = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]
  * refused: no clock of ours can name it, and moving it would change what the producer said.
  */
 export function normaliseTime(text: string): Result<string> {
+  // Most producers send what we store. What Date writes back unchanged is a time that exists.
+  if (text.length === 24) {
+    const ms = Date.parse(text);
+    if (!Number.isNaN(ms) && new Date(ms).toISOString() === text) return ok(text);
+  }
   const parts = shape.exec(text);
   const wrong = fail('event_time_invalid', 'A time must be RFC 3339, as in 2026-01-02T03:04:05.678Z.', '/occurred_at');
   if (!parts) return wrong;

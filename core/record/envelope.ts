@@ -2,19 +2,20 @@ import type { Event, Tier } from '#core/event/event.ts';
 
 /**
  * What travels on the critical and bulk queues: many events of one tenant in one
- * message. `gz` is base64 of gzip of JSON lines, each the canonical bytes of an event.
+ * message. `zst` is base64 of zstd of JSON lines, each the canonical bytes of an event.
+ * Only our own functions read it; zstd at its fastest is as small as gzip and takes a third of the time.
  */
 export interface Envelope {
   readonly v: 1;
   readonly tenant: string;
   readonly tier: Tier;
   readonly n: number;
-  readonly gz: string;
+  readonly zst: string;
 }
 
 /**
- * SQS takes 1 MiB a message and bills every 64 KiB. 512 KiB of JSON lines gzip and
- * base64 to about 150 KiB, and even incompressible lines stay below the limit.
+ * SQS takes 1 MiB a message and bills every 64 KiB. 512 KiB of JSON lines make
+ * about 150 KiB of base64, and even incompressible lines stay below the limit.
  */
 export const envelopeRawBytesMax = 512 * 1024;
 

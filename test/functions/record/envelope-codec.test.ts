@@ -1,4 +1,4 @@
-import { gzipSync } from 'node:zlib';
+import { zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { envelopeRawBytesMax } from '#core/record/envelope.ts';
@@ -42,16 +42,16 @@ describe('packing', () => {
 
 describe('a message nobody can read is a value with a reason', () => {
   const good = packEnvelopes(tenantA, 'bulk', [line('1')])[0]!;
-  const gz = (text: string) => gzipSync(text).toString('base64');
+  const zst = (text: string) => zstdCompressSync(text).toString('base64');
   const cases: Record<string, string> = {
     'not JSON': '{',
     'another version': good.replace('"v":1', '"v":2'),
-    'not gzip': JSON.stringify({ v: 1, tenant: tenantA, tier: 'bulk', n: 1, gz: 'AAAA' }),
-    'cut off': JSON.stringify({ ...JSON.parse(good), gz: JSON.parse(good).gz.slice(0, 20) }),
+    'not zstd': JSON.stringify({ v: 1, tenant: tenantA, tier: 'bulk', n: 1, zst: 'AAAA' }),
+    'cut off': JSON.stringify({ ...JSON.parse(good), zst: JSON.parse(good).zst.slice(0, 20) }),
     'a wrong count': good.replace('"n":1', '"n":2'),
-    'another tenant inside': JSON.stringify({ v: 1, tenant: tenantB, tier: 'bulk', n: 1, gz: gz(line('1')) }),
-    'a bomb': JSON.stringify({ v: 1, tenant: tenantA, tier: 'bulk', n: 1, gz: gz(' '.repeat(50_000_000)) }),
-    'null inside': JSON.stringify({ v: 1, tenant: tenantA, tier: 'bulk', n: 1, gz: gz('null') }),
+    'another tenant inside': JSON.stringify({ v: 1, tenant: tenantB, tier: 'bulk', n: 1, zst: zst(line('1')) }),
+    'a bomb': JSON.stringify({ v: 1, tenant: tenantA, tier: 'bulk', n: 1, zst: zst(' '.repeat(50_000_000)) }),
+    'null inside': JSON.stringify({ v: 1, tenant: tenantA, tier: 'bulk', n: 1, zst: zst('null') }),
     nothing: 'null',
   };
   for (const [name, body] of Object.entries(cases)) {
