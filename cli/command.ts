@@ -1,8 +1,9 @@
 /** What one command is: its words, its flags and its deed. main.ts reads the arguments and calls it. */
 import type { ParseArgsOptionsConfig } from 'node:util';
-import type { Api } from './api.ts';
+import { createTrailkeep, type Trailkeep } from '#client/trailkeep.ts';
+import { scopes as allScopes, type Scope } from '#core/access/access.ts';
+import { nearest } from '#core/query/nearest.ts';
 import { readConfig } from './config.ts';
-import { connect } from './connect.ts';
 import { UsageError } from './fail.ts';
 import type { Streams } from './print.ts';
 
@@ -18,7 +19,7 @@ export interface Invocation extends Streams {
   /** Where the client went and where its key came from, once it was opened. */
   readonly origin: Origin;
   /** The client of the API. Opened on use, so that a dry run needs no API. */
-  readonly open: (as?: 'admin' | 'tenant') => Api;
+  readonly open: (as?: 'admin' | 'tenant', retries?: number) => Trailkeep;
 }
 
 export interface Command {
@@ -55,12 +56,15 @@ export interface Origin {
   keyFrom?: string;
 }
 
+/** Somebody sits there: that nobody answers is said within a second or two. */
+const retriesOfCommand = 2;
+
 /** A client by the flags; notes its origin. */
-export function openClient(flags: Flags, admin: boolean, origin: Origin): Api {
+export function openClient(flags: Flags, admin: boolean, origin: Origin, retries = retriesOfCommand): Trailkeep {
   const { url, key, keyFrom } = readConfig({ url: text(flags, 'url'), key: text(flags, 'key') }, admin);
   origin.url = url;
   origin.keyFrom = keyFrom;
-  return connect(url, key);
+  return createTrailkeep({ url, apiKey: key, retries });
 }
 
 /** The value of a flag that takes one. */
@@ -90,4 +94,18 @@ export function words(given: readonly string[], names: readonly string[]): reado
   if (given.length < names.length) throw new UsageError(`${names[given.length]} is missing.`);
   if (given.length > names.length) throw new UsageError(`${JSON.stringify(given[names.length])} is one word too many.`);
   return given;
+}
+
+/** The values of --scope, one or several a flag. */
+export function scopesOf(flags: Flags): readonly Scope[] {
+  return texts(flags, 'scope')
+    .flatMap((given) => given.split(','))
+    .map((given) => {
+      const scope = allScopes.find((one) => one === given);
+      if (scope) return scope;
+      const guess = nearest(given, allScopes);
+      throw new UsageError(
+        `There is no scope ${JSON.stringify(given)}${guess === undefined ? '' : `; did you mean ${guess}?`} There are ${allScopes.join(', ')}.`,
+      );
+    });
 }

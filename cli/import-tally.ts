@@ -1,6 +1,6 @@
 /** What an import did, counted. */
+import type { BatchReceipt } from '#client/answers.ts';
 import type { EventInput, Tier } from '#core/event/event.ts';
-import type { BatchAnswer } from './api.ts';
 import { plain } from './print.ts';
 
 /** So many refused events of a code are shown with their place. */
@@ -47,7 +47,7 @@ export class Tally {
     this.#refused.set(code, refused);
   }
 
-  answered({ items }: BatchAnswer, places: readonly string[]): void {
+  answered({ items }: BatchReceipt, places: readonly string[]): void {
     for (const item of items) {
       if (item.status === 'accepted') this.#tiers[item.tier] += 1;
       else this.refuse(item.code, item.detail, places[item.index] ?? '?');

@@ -8,7 +8,6 @@ import { createHash } from 'node:crypto';
 import { classify } from '#core/event/catalogue.ts';
 import { type EventInput, eventBytesMax } from '#core/event/event.ts';
 import { type MapPair, readMapping } from '#core/record/formats/mapping.ts';
-import type { BatchAnswer } from './api.ts';
 import { type Command, type Invocation, text, texts, whole } from './command.ts';
 import { CliError, explain, UsageError } from './fail.ts';
 import { type Format, formats, type Reading, rawEvent, readSource } from './import-reader.ts';
@@ -28,6 +27,9 @@ interface Batch {
   bytes: number;
 }
 
+/** Nobody wants to begin again: an import outlasts a minute of 429 or 503. */
+const retriesOfImport = 8;
+
 async function run(invocation: Invocation): Promise<number> {
   const { flags, words, err, out, stop, now } = invocation;
   const format = formatOf(text(flags, 'format'));
@@ -40,7 +42,7 @@ async function run(invocation: Invocation): Promise<number> {
     throw new UsageError(`--unrecognised is skip or raw, not ${JSON.stringify(unrecognised)}.`);
   }
   const sources = await openSources(words, invocation.stdin);
-  const client = flags['dry-run'] === true ? undefined : invocation.open();
+  const client = flags['dry-run'] === true ? undefined : invocation.open('tenant', retriesOfImport);
 
   const tally = new Tally(words.length > 1);
   const progress = new Progress(err, Date.now);
@@ -53,12 +55,10 @@ async function run(invocation: Invocation): Promise<number> {
   const send = async ({ lines, places }: Batch): Promise<void> => {
     const body = `${lines.join('\n')}\n`;
     try {
-      const answer: BatchAnswer | undefined = await client?.sendLines(body, { idempotencyKey: keyOf(format, body) });
+      const answer = await client?.sendLines(body, { idempotencyKey: keyOf(format, body) });
       if (answer) tally.answered(answer, places);
     } catch (error) {
-      const items = refusedItems(error);
-      if (items) tally.answered(items, places);
-      else failure ??= error;
+      failure ??= error;
     }
     progress.show(state());
   };
@@ -131,13 +131,6 @@ function take(tally: Tally, { text: line, found }: Reading, place: string, keepR
 
 const keyOf = (format: Format, body: string): string =>
   `import-${createHash('sha256').update(`${format}\n${body}`).digest('hex')}`;
-
-/** A batch of which nothing was accepted is an error of the API, and here a count like any other. */
-function refusedItems(error: unknown): BatchAnswer | undefined {
-  if (!(error instanceof Error) || !('code' in error) || error.code !== 'batch_refused') return undefined;
-  if (!('items' in error) || !Array.isArray(error.items)) return undefined;
-  return { accepted: 0, refused: error.items.length, items: error.items as BatchAnswer['items'] };
-}
 
 function formatOf(given: string | undefined): Format {
   if (given === undefined) throw new UsageError(`Say what the files hold: --format ${formats.join('|')}.`);

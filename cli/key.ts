@@ -1,7 +1,7 @@
 /** Keys: a tenant's own, with its own key that may manage keys. The secret is shown once. */
 
 import { nearest } from '#core/query/nearest.ts';
-import { type Command, type Invocation, text, texts, whole, words } from './command.ts';
+import { type Command, type Invocation, scopesOf, text, whole, words } from './command.ts';
 import { UsageError } from './fail.ts';
 import { fields, plain, say, table } from './print.ts';
 import { readTime } from './time.ts';
@@ -41,7 +41,7 @@ async function run(invocation: Invocation): Promise<number> {
     }
     case 'create': {
       const [name] = words(rest, ['The name of the key']);
-      const scopes = texts(flags, 'scope').flatMap((scope) => scope.split(','));
+      const scopes = scopesOf(flags);
       if (scopes.length === 0)
         throw new UsageError('What may the key do? Say --scope events:write, events:read or keys:manage.');
       const expires = text(flags, 'expires');

@@ -64,7 +64,7 @@ export async function main(argv: readonly string[], terminal: Terminal): Promise
       words: positionals,
       now: () => new Date(),
       origin,
-      open: (as = 'tenant') => openClient(values, as === 'admin', origin),
+      open: (as = 'tenant', retries) => openClient(values, as === 'admin', origin, retries),
     };
     return await command.run(invocation);
   } catch (error) {

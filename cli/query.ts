@@ -1,4 +1,5 @@
 /** Query: the flags are the filters of the API, and times may be said as `2h`. */
+import type { EventFilter } from '#client/answers.ts';
 import { listParameters, parseSearch } from '#core/query/filter.ts';
 import { type Command, type Flags, type Invocation, text, texts, whole, words } from './command.ts';
 import { UsageError } from './fail.ts';
@@ -8,7 +9,7 @@ import { readTime } from './time.ts';
 const flagOf = (parameter: string) => parameter.replaceAll('_', '-');
 
 /** The filter of the flags under its wire names, judged before anything is sent. */
-export function filterOf(flags: Flags, now: Date): Record<string, string | readonly string[]> {
+export function filterOf(flags: Flags, now: Date): EventFilter {
   const filter: Record<string, string | readonly string[]> = {};
   for (const name of Object.keys(listParameters)) {
     const values = texts(flags, flagOf(name)).flatMap((value) => value.split(','));
@@ -22,7 +23,8 @@ export function filterOf(flags: Flags, now: Date): Record<string, string | reado
   if (phrase !== undefined) filter.text = phrase;
   const judged = parseSearch(filter);
   if (!judged.ok) throw new UsageError(judged.fault.detail);
-  return filter;
+  // Judged just now: the values are those that the type names.
+  return filter as EventFilter;
 }
 
 async function run(invocation: Invocation): Promise<number> {

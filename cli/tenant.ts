@@ -1,5 +1,5 @@
 /** Tenants: the platform's own key makes them and gives them their first key. */
-import { type Command, type Invocation, texts, words } from './command.ts';
+import { type Command, type Invocation, scopesOf, words } from './command.ts';
 import { unknownVerb } from './key.ts';
 import { fields, say, table } from './print.ts';
 
@@ -34,7 +34,7 @@ async function run(invocation: Invocation): Promise<number> {
       return 0;
     case 'key': {
       const [id, name] = words(rest, ['The id of the tenant', 'The name of the key']);
-      const scopes = texts(flags, 'scope').flatMap((scope) => scope.split(','));
+      const scopes = scopesOf(flags);
       const made = await invocation
         .open('admin')
         .tenants.createKey(id!, { name: name!, ...(scopes.length === 0 ? {} : { scopes }) });
