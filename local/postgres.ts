@@ -28,7 +28,7 @@ export interface StartOptions {
   readonly folder: string;
   /** A free port when absent. */
   readonly port?: number;
-  /** false turns fsync off: only for data that a test throws away. */
+  /** false turns fsync and synchronous commits off: only for data that a test throws away, and never where Postgres is killed. */
   readonly durable: boolean;
   readonly log?: (line: string) => void;
 }

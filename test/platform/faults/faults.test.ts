@@ -51,7 +51,8 @@ let stopped = 0;
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'trailkeep-faults-'));
-  postgres = await startPostgres({ folder: join(folder, 'postgres'), durable: false });
+  // Durable: without synchronous commits a killed Postgres forgets what it said was committed.
+  postgres = await startPostgres({ folder: join(folder, 'postgres'), durable: true });
   await prepareTemplate(postgres);
   database = await testDatabase('faults', postgres);
   cloud = await startCloud({ folder: join(folder, 'cloud') });
@@ -129,7 +130,7 @@ async function stopPostgresNowAndThen(): Promise<void> {
     if (stopped % 2) await postgres.kill();
     else await postgres.stop();
     await sleep(500);
-    postgres = await startPostgres({ folder: join(folder, 'postgres'), durable: false, port: postgres.port });
+    postgres = await startPostgres({ folder: join(folder, 'postgres'), durable: true, port: postgres.port });
   }
 }
 
