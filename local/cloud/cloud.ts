@@ -64,6 +64,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   const url = `http://127.0.0.1:${await listen(server, options.port ?? 0)}`;
 
   const s3 = new S3({ folder: join(folder, 's3'), fsync, now, glacierRestoreMs: options.glacierRestoreMs ?? 5_000 });
+  await s3.repair();
   const sqs = new Sqs({ folder: join(folder, 'sqs'), fsync, base: () => url, ...place });
   const ssm = new Ssm({ folder: join(folder, 'ssm'), now, ...place });
   const secrets = new Secrets();

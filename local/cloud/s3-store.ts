@@ -2,16 +2,16 @@
  * What S3 holds: buckets, objects and their versions.
  *
  * Bodies are files named by version, written before the journal names them, so a crash leaves at most a file that
- * nobody knows. The newest version of each object is also linked under its own key, so that zcat and DuckDB can
- * read it; a key that cannot be a path (`../`, an empty segment, `a` beside `a/b`) gets an escaped name.
+ * nobody knows.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
-import { link, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { open, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Checksums } from './checksums.ts';
 import { AwsError } from './exchange.ts';
 import { Journal } from './journal.ts';
+import { PlainFiles } from './s3-plain-files.ts';
 
 export interface Retention {
   readonly mode: 'GOVERNANCE' | 'COMPLIANCE';
@@ -64,10 +64,12 @@ export class S3Store {
   readonly #folder: string;
   readonly #fsync: boolean;
   readonly #journal: Journal<Entry>;
+  readonly #plain: PlainFiles;
 
   constructor(folder: string, fsync: boolean) {
     this.#folder = folder;
     this.#fsync = fsync;
+    this.#plain = new PlainFiles(folder);
     mkdirSync(join(folder, '.versions'), { recursive: true });
     this.#journal = new Journal(join(folder, '.journal.jsonl'), fsync);
     for (const entry of this.#journal.read()) this.#replay(entry);
@@ -193,28 +195,19 @@ export class S3Store {
     else if (bucket.objects.delete(key)) bucket.sorted?.splice(placeOf(bucket.sorted, key), 1);
   }
 
-  /** Links the newest body under its key for people to read. A convenience: no read of ours depends on it. */
+  /** Keeps the newest body under its key for people to read. */
   async #show(bucket: Bucket, key: string): Promise<void> {
-    const version = this.current(bucket, key);
-    const [plain, escaped] = [pathOf(key), escapedPathOf(key)].map((path) => join(this.#folder, bucket.name, path)) as [
-      string,
-      string,
-    ];
-    if (!version?.file) {
-      await Promise.all([plain, escaped].map((path) => rm(path, { force: true }).catch(() => {})));
-      return;
-    }
-    const next = `${this.#file(version.file)}.link`;
-    for (const path of [plain, escaped]) {
-      try {
-        await mkdir(dirname(path), { recursive: true });
-        await link(this.#file(version.file), next);
-        await rename(next, path);
-        if (path === plain) await rm(escaped, { force: true });
-        return;
-      } catch {
-        // A path that another key needs as a folder, or a name too long: the escaped one is next.
-        await rm(next, { force: true });
+    const file = this.current(bucket, key)?.file;
+    if (file === undefined) await this.#plain.unlink(bucket.name, key);
+    else await this.#plain.link(bucket.name, key, this.#file(file));
+  }
+
+  /** Links again what a crash left without its file, or with an older one. */
+  async repair(): Promise<void> {
+    for (const bucket of this.buckets.values()) {
+      for (const key of bucket.objects.keys()) {
+        const file = this.current(bucket, key)?.file;
+        if (file !== undefined && !this.#plain.has(bucket.name, key, this.#file(file))) await this.#show(bucket, key);
       }
     }
   }
@@ -279,20 +272,4 @@ export function placeOf(sorted: readonly string[], key: string): number {
     else high = middle;
   }
   return low;
-}
-
-/** A name that every key has to itself, for keys whose plain path is taken or too long. */
-const escapedPathOf = (key: string): string =>
-  `%/${encodeURIComponent(key.toWellFormed()).replaceAll('.', '%2E').slice(0, 100)}-${createHash('sha256').update(key).digest('hex').slice(0, 32)}`;
-
-/** A key as a path that stays inside its folder. */
-function pathOf(key: string): string {
-  return key
-    .split('/')
-    .map((segment) => {
-      if (segment === '' || segment === '.' || segment === '..') return segment.replaceAll('.', '%2E') || '%';
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL and its kin cannot stand in a file name
-      return segment.replace(/[%\\\u0000-\u001f]/g, (character) => encodeURIComponent(character));
-    })
-    .join('/');
 }

@@ -104,6 +104,9 @@ export class S3 implements Service {
     };
   }
 
+  /** Puts right what a crash left; before the first call. */
+  repair = (): Promise<void> => this.#store.repair();
+
   stop(): void {
     this.#store.stop();
   }

@@ -1,7 +1,16 @@
 /** What was acknowledged is there after a kill -9, and an address that was handed out works after a restart. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateEventSourceMappingCommand } from '@aws-sdk/client-lambda';
@@ -171,6 +180,22 @@ test('at every moment of an overwrite the disk holds the one or the other body',
   await overwrite;
   store.stop();
   expect(new Set(seen)).toEqual(new Set(['one', 'two']));
+});
+
+test('a file that is missing under its key, or is an older body, is there again after a start', async () => {
+  const first = await testCloud({}, folder);
+  first.s3.createBucket('bucket');
+  const keys = ['gone', 'folder/gone', 'older', 'fine'];
+  for (const Key of keys) await first.clients.s3.send(new PutObjectCommand({ Bucket: 'bucket', Key, Body: Key }));
+  await first.close();
+  const file = (key: string) => join(folder, 's3/bucket', key);
+  rmSync(file('gone'));
+  rmSync(file('folder'), { recursive: true });
+  rmSync(file('older'));
+  writeFileSync(file('older'), 'what it was before');
+  const second = await testCloud({}, folder);
+  expect(keys.map((key) => readFileSync(file(key), 'utf8'))).toEqual(keys);
+  await second.close();
 });
 
 test('a torn last line of the journal is what was never acknowledged', async () => {

@@ -108,6 +108,26 @@ describe('keys', () => {
     expect(existsSync(file)).toBe(false);
   });
 
+  test('a folder goes with its last object, so that a key of its name is a file', async () => {
+    const Bucket = bucketOf();
+    const remove = (Key: string) => cloud.clients.s3.send(new DeleteObjectCommand({ Bucket, Key }));
+    const file = (name: string) => join(cloud.folder, 's3', Bucket, name);
+    await put(Bucket, 'd/e/f');
+    await put(Bucket, 'd/g');
+    await remove('d/e/f');
+    expect([existsSync(file('d/e')), existsSync(file('d/g'))]).toEqual([false, true]);
+    await remove('d/g');
+    await put(Bucket, 'd', 'a file');
+    expect(readFileSync(file('d'), 'utf8')).toBe('a file');
+    // Whoever removes the last one must not take the folder from whoever writes the next.
+    for (let n = 0; n < 20; n++) {
+      await put(Bucket, 'x/old');
+      await Promise.all([remove('x/old'), put(Bucket, `x/${n}`)]);
+      expect(existsSync(file(`x/${n}`))).toBe(true);
+      await remove(`x/${n}`);
+    }
+  });
+
   test('keys that cannot be paths have a file each', async () => {
     const Bucket = bucketOf();
     const keys = ['1', '2'].map((end) => `${'long'.repeat(100)}${end}`);
