@@ -1,0 +1,211 @@
+/** Objects of S3: written on conditions, read in ranges, copied, removed and restored, version by version. */
+import { type Checksums, dechunked, verified } from './checksums.ts';
+import { AwsError, type Exchange, escapeXml, notImplemented, type Reply, xmlText } from './exchange.ts';
+import { lockHeaders, mayRemove, retentionOf } from './s3-lock.ts';
+import { kept, md5, rangeOf, restoreHeader, tagsXml, versionHeader, xml } from './s3-reply.ts';
+import type { Bucket, S3Store, Version } from './s3-store.ts';
+
+export class S3Objects {
+  readonly #store: S3Store;
+  readonly #now: () => number;
+  readonly #restoreMs: number;
+  /** Writes to one key take turns, so that conditions are judged and kept together. */
+  readonly #turns = new Map<string, Promise<unknown>>();
+
+  constructor(store: S3Store, now: () => number, restoreMs: number) {
+    this.#store = store;
+    this.#now = now;
+    this.#restoreMs = restoreMs;
+  }
+
+  /** Runs after every earlier write to the key. */
+  inTurn<T>(bucket: Bucket, key: string, work: () => Promise<T>): Promise<T> {
+    const name = `${bucket.name}/${key}`;
+    const mine = (this.#turns.get(name) ?? Promise.resolve()).then(work, work);
+    this.#turns.set(name, mine);
+    const done = () => {
+      if (this.#turns.get(name) === mine) this.#turns.delete(name);
+    };
+    mine.then(done, done);
+    return mine;
+  }
+
+  version(bucket: Bucket, key: string, id: string | undefined): Version {
+    const version =
+      id === undefined ? this.#store.current(bucket, key) : bucket.objects.get(key)?.find((one) => one.id === id);
+    if (!version)
+      throw new AwsError(404, id === undefined ? 'NoSuchKey' : 'NoSuchVersion', 'The specified key does not exist.');
+    if (version.deleteMarker)
+      throw new AwsError(405, 'MethodNotAllowed', 'The specified method is not allowed against this resource.');
+    return version;
+  }
+
+  condition(bucket: Bucket, key: string, headers: Readonly<Record<string, string>>): void {
+    const current = this.#store.current(bucket, key);
+    const refused = () =>
+      new AwsError(412, 'PreconditionFailed', 'At least one of the pre-conditions you specified did not hold');
+    const none = headers['if-none-match'];
+    if (none !== undefined && none !== '*') throw notImplemented('S3 If-None-Match with an ETag on a write');
+    if (none === '*' && current) throw refused();
+    const match = headers['if-match'];
+    if (match === undefined) return;
+    if (!current) throw new AwsError(404, 'NoSuchKey', 'The specified key does not exist.');
+    if (match.replaceAll('"', '') !== current.etag) throw refused();
+  }
+
+  async put(bucket: Bucket, key: string, exchange: Exchange): Promise<Reply> {
+    const { body, headers } = dechunked(exchange.body, exchange.headers);
+    this.condition(bucket, key, headers);
+    return this.save(bucket, key, body, headers, { checksums: verified(body, headers), etag: md5(body) });
+  }
+
+  async save(
+    bucket: Bucket,
+    key: string,
+    body: Uint8Array,
+    headers: Readonly<Record<string, string>>,
+    made: { readonly checksums: Checksums; readonly etag: string; readonly parts?: number },
+  ): Promise<Reply> {
+    const version: Version = {
+      id: this.#store.newVersionId(bucket),
+      file: await this.#store.writeBody(body),
+      size: body.length,
+      at: this.#now(),
+      headers: kept(headers),
+      storageClass: headers['x-amz-storage-class'] ?? 'STANDARD',
+      ...made,
+      ...retentionOf(bucket, headers, this.#now()),
+      ...(headers['x-amz-tagging'] ? { tags: tagsXml(headers['x-amz-tagging']) } : {}),
+    };
+    await this.#store.put(bucket, key, version);
+    return {
+      status: 200,
+      headers: { etag: `"${version.etag}"`, ...versionHeader(bucket, version), ...made.checksums },
+    };
+  }
+
+  async copy(bucket: Bucket, key: string, exchange: Exchange): Promise<Reply> {
+    this.condition(bucket, key, exchange.headers);
+    const source = decodeURIComponent(exchange.headers['x-amz-copy-source']!).replace(/^\//, '');
+    const [path, id] = source.split('?versionId=') as [string, string | undefined];
+    const from = this.#store.bucket(path.slice(0, path.indexOf('/')));
+    const version = this.version(from, path.slice(path.indexOf('/') + 1), id);
+    this.#mustBeReadable(version);
+    const replace = exchange.headers['x-amz-metadata-directive'] === 'REPLACE';
+    const body = await this.#store.readBody(version);
+    const headers = {
+      ...(replace ? {} : version.headers),
+      ...kept(exchange.headers),
+      ...lockHeaders(exchange.headers),
+      'x-amz-storage-class': exchange.headers['x-amz-storage-class'] ?? 'STANDARD',
+    };
+    const reply = await this.save(bucket, key, body, headers, { checksums: version.checksums, etag: md5(body) });
+    return {
+      ...xml(
+        `<CopyObjectResult><ETag>${escapeXml(String(reply.headers?.etag))}</ETag><LastModified>${new Date(this.#now()).toISOString()}</LastModified></CopyObjectResult>`,
+      ),
+      headers: { ...reply.headers, 'content-type': 'application/xml' },
+    };
+  }
+
+  #mustBeReadable(version: Version): void {
+    if (version.storageClass !== 'GLACIER' && version.storageClass !== 'DEEP_ARCHIVE') return;
+    const { restore } = version;
+    if (restore && restore.readyAt <= this.#now() && restore.until > this.#now()) return;
+    throw new AwsError(403, 'InvalidObjectState', "The operation is not valid for the object's storage class");
+  }
+
+  async get(bucket: Bucket, key: string, { method, query, headers }: Exchange): Promise<Reply> {
+    const version = this.version(bucket, key, query.get('versionId') ?? undefined);
+    if (headers['if-match'] !== undefined && headers['if-match'].replaceAll('"', '') !== version.etag)
+      throw new AwsError(412, 'PreconditionFailed');
+    if (headers['if-none-match']?.replaceAll('"', '') === version.etag) throw new AwsError(304, 'NotModified');
+    const answer: Record<string, string | number> = {
+      'content-type': 'binary/octet-stream',
+      ...version.headers,
+      etag: `"${version.etag}"`,
+      'last-modified': new Date(version.at).toUTCString(),
+      'accept-ranges': 'bytes',
+      ...versionHeader(bucket, version),
+      ...(version.storageClass === 'STANDARD' ? {} : { 'x-amz-storage-class': version.storageClass }),
+      ...(version.retention
+        ? {
+            'x-amz-object-lock-mode': version.retention.mode,
+            'x-amz-object-lock-retain-until-date': version.retention.until,
+          }
+        : {}),
+      ...(version.legalHold ? { 'x-amz-object-lock-legal-hold': 'ON' } : {}),
+      ...restoreHeader(version, this.#now()),
+    };
+    const range = rangeOf(headers.range, version.size);
+    if (headers['x-amz-checksum-mode'] && !range)
+      Object.assign(
+        answer,
+        version.checksums,
+        Object.keys(version.checksums).length > 0 ? { 'x-amz-checksum-type': 'FULL_OBJECT' } : {},
+      );
+    if (method === 'HEAD') return { status: 200, headers: { ...answer, 'content-length': version.size } };
+    this.#mustBeReadable(version);
+    const reading = range
+      ? this.#store.readRange(version, range.from, range.to - range.from + 1)
+      : this.#store.readBody(version);
+    const body = await reading.catch((error: NodeJS.ErrnoException) => {
+      // Overwritten or removed while we looked: whoever asks again sees what is there now.
+      if (error.code === 'ENOENT') throw new AwsError(503, 'SlowDown', 'Please try again.');
+      throw error;
+    });
+    if (!range) return { status: 200, headers: answer, body };
+    return {
+      status: 206,
+      headers: { ...answer, 'content-range': `bytes ${range.from}-${range.to}/${version.size}` },
+      body,
+    };
+  }
+
+  async delete(bucket: Bucket, key: string, id: string | undefined, exchange: Exchange): Promise<Reply> {
+    if (exchange.headers['if-match'] !== undefined) throw notImplemented('S3 DeleteObject with If-Match');
+    if (id === undefined && bucket.versioning !== undefined) {
+      const marker: Version = {
+        id: this.#store.newVersionId(bucket),
+        deleteMarker: true,
+        size: 0,
+        etag: '',
+        at: this.#now(),
+        headers: {},
+        storageClass: 'STANDARD',
+        checksums: {},
+      };
+      await this.#store.put(bucket, key, marker);
+      return { status: 204, headers: { 'x-amz-delete-marker': 'true', 'x-amz-version-id': marker.id } };
+    }
+    const version = bucket.objects.get(key)?.find((one) => one.id === (id ?? 'null'));
+    if (!version) return { status: 204 };
+    if (!mayRemove(version, this.#now(), exchange))
+      throw new AwsError(403, 'AccessDenied', 'Access Denied because object protected by object lock.');
+    await this.#store.remove(bucket, key, version.id);
+    return {
+      status: 204,
+      headers: {
+        ...(id === undefined ? {} : { 'x-amz-version-id': id }),
+        ...(version.deleteMarker ? { 'x-amz-delete-marker': 'true' } : {}),
+      },
+    };
+  }
+
+  restore(bucket: Bucket, key: string, { body, query }: Exchange): Reply {
+    const version = this.version(bucket, key, query.get('versionId') ?? undefined);
+    if (version.storageClass !== 'GLACIER' && version.storageClass !== 'DEEP_ARCHIVE')
+      throw new AwsError(403, 'InvalidObjectState', "Restore is not allowed for the object's current storage class");
+    const now = this.#now();
+    if (version.restore && version.restore.readyAt > now)
+      throw new AwsError(409, 'RestoreAlreadyInProgress', 'Object restore is already in progress');
+    const again = version.restore !== undefined && version.restore.until > now;
+    const readyAt = again ? version.restore!.readyAt : now + this.#restoreMs;
+    version.restore = {
+      readyAt,
+      until: Math.max(now, readyAt) + Number(xmlText(body.toString(), 'Days') ?? 1) * 86_400_000,
+    };
+    this.#store.update(bucket, key, version);
+    return { status: again ? 200 : 202 };
+  }
+}
