@@ -28,6 +28,8 @@ export interface CloudOptions {
   readonly now?: () => number;
   /** How long a restore from Glacier takes; five seconds when absent. */
   readonly glacierRestoreMs?: number;
+  /** Messages that were held when the last start ended are to be seen at once: for a platform that runs its own receivers. */
+  readonly releaseHeld?: boolean;
   /** Hears of every call that was answered. */
   readonly onCall?: CallListener;
 }
@@ -65,7 +67,8 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
 
   const s3 = new S3({ folder: join(folder, 's3'), fsync, now, glacierRestoreMs: options.glacierRestoreMs ?? 5_000 });
   await s3.repair();
-  const sqs = new Sqs({ folder: join(folder, 'sqs'), fsync, base: () => url, ...place });
+  const { releaseHeld = false } = options;
+  const sqs = new Sqs({ folder: join(folder, 'sqs'), fsync, base: () => url, releaseHeld, ...place });
   const ssm = new Ssm({ folder: join(folder, 'ssm'), now, ...place });
   const secrets = new Secrets();
   const lambda = new LambdaApi({ folder: join(folder, 'lambda'), ...place });

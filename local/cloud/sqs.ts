@@ -89,6 +89,8 @@ export class Sqs implements Service {
     readonly base: () => string;
     readonly account: string;
     readonly region: string;
+    /** Whoever held messages is gone with the process before: they are to be seen at once. */
+    readonly releaseHeld?: boolean;
   }) {
     this.#base = options.base;
     this.#account = options.account;
@@ -98,7 +100,12 @@ export class Sqs implements Service {
     for (const entry of this.#journal.read()) this.#replay(entry);
     this.#compact();
     const now = Date.now();
-    for (const queue of this.#queues.values()) for (const message of queue.messages.values()) queue.add(message, now);
+    for (const queue of this.#queues.values()) {
+      for (const message of queue.messages.values()) {
+        if (options.releaseHeld && message.receipt !== undefined) message.visibleAt = 0;
+        queue.add(message, now);
+      }
+    }
   }
 
   /** Makes a queue; returns its address. One that is there stays as it is, unless it was to be different. */

@@ -5,7 +5,14 @@ import { startCloud as start } from './cloud.ts';
 /** Every service on one port, with Lambda calls handed to the platform's functions. */
 export async function startCloud(options: ServiceOptions): Promise<Services> {
   const { folder, port, region, account, functions, onCall } = options;
-  const cloud = await start({ folder, port, region, accountId: account, ...(onCall ? { onCall } : {}) });
+  const cloud = await start({
+    folder,
+    port,
+    region,
+    accountId: account,
+    releaseHeld: true,
+    ...(onCall ? { onCall } : {}),
+  });
   cloud.lambda.onInvoke(async (reference, event, mode) => {
     if (mode === 'wait') return functions.invokeText(reference, event);
     functions.invokeAsync(reference, event);

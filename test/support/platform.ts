@@ -43,7 +43,7 @@ export interface Answer {
 export const assemblyFolder = join(root, 'cdk.out/test-dev');
 
 /** Test files run side by side; the first one bundles and synthesizes, the others wait for it. */
-async function assembly(): Promise<string> {
+export async function testAssembly(): Promise<string> {
   const folder = assemblyFolder;
   const lock = join(tmpdir(), `trailkeep-assembly-${Buffer.from(root).toString('hex').slice(-40)}`);
   for (let waited = 0; ; waited += 100) {
@@ -70,7 +70,7 @@ export async function testPlatform(options: Pick<PlatformOptions, 'onCall'> = {}
   chmodSync(folder, 0o711);
   const platform = await startPlatform({
     folder,
-    assembly,
+    assembly: testAssembly,
     startServices: startCloud,
     port: 0,
     durable: false,

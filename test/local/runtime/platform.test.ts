@@ -2,10 +2,10 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startCloud } from '#local/cloud/start.ts';
 import { FolderInUse, lockFolder } from '#local/lock.ts';
 import { type Platform, startPlatform } from '#local/platform.ts';
 import { synthesizeFixture } from './fixture/app.ts';
-import { motoIsHere, startServices } from './fixture/services.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'trailkeep-platform-'));
 // PostgreSQL runs as another user when the tests run as root.
@@ -15,21 +15,18 @@ const notes = join(folder, 'notes');
 const outdir = join(folder, 'cdk.out');
 const notices: string[] = [];
 let platform: Platform;
-const here = describe.skipIf(!motoIsHere);
-if (!motoIsHere) console.log('skipped: moto_server is not installed');
 
 const start = () =>
   startPlatform({
     folder: state,
     port: 0,
     assembly: async () => outdir,
-    startServices,
+    startServices: startCloud,
     durable: false,
     notice: (line) => notices.push(line),
   });
 
 beforeAll(async () => {
-  if (!motoIsHere) return;
   synthesizeFixture({ outdir, notes });
   platform = await start();
 });
@@ -59,7 +56,7 @@ async function queueUrl(): Promise<string> {
   return env.QUEUE_URL!;
 }
 
-here('a queue', () => {
+describe('a queue', () => {
   test('is worked off, in batches of no more than the template says', async () => {
     const url = await queueUrl();
     await Promise.all(Array.from({ length: 25 }, (_, index) => platform.sqs.send(url, `fine ${index}`)));
@@ -93,7 +90,7 @@ here('a queue', () => {
   });
 });
 
-here('a start', () => {
+describe('a start', () => {
   test('a second start on the folder is refused; a lock whose holder is gone is not', async () => {
     await expect(start()).rejects.toThrow(FolderInUse);
     const other = join(folder, 'other');
@@ -108,7 +105,7 @@ here('a start', () => {
       folder: broken,
       port: 0,
       assembly: async () => Promise.reject(new Error('no template')),
-      startServices,
+      startServices: startCloud,
       durable: false,
     });
     await expect(failing).rejects.toThrow('no template');
