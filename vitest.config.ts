@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
+    setupFiles: ['test/support/setup.ts'],
     // Verbs trace what the tests make them do; the runner's own output is what a person reads.
     env: { POWERTOOLS_LOG_LEVEL: 'SILENT' },
     // Real databases, browsers of files and workers share two cores: generous limits, no timing assertions.

@@ -62,7 +62,7 @@ describe('one form for each value', () => {
       fc.property(json, (value) => {
         const text = canonical(value);
         // Keys that need an escape are never stored (json-build.ts says why), and an engine may confuse them.
-        fc.pre(scanJson(text, { keysMax: 100_000 })?.code !== 'json_key_forbidden');
+        fc.pre(scanJson(text, { keysMax: 100_000 }) === undefined);
         expect(JSON.parse(text)).toEqual(JSON.parse(JSON.stringify(value)));
         expect(canonical(JSON.parse(text) as Json)).toBe(text);
       }),
