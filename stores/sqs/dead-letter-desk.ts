@@ -81,11 +81,15 @@ export class SqsDeadLetterDesk implements DeadLetterDesk {
   async redrive(queue: string, limit = redriveMax): Promise<number> {
     const source = this.#source(queue);
     const most = Math.min(limit, redriveMax);
+    const startedMs = Date.now();
     const stuck: Message[] = [];
     let moved = 0;
     try {
       while (moved + stuck.length < most) {
-        const some = await this.#receive(source.deadLetterUrl, most - moved - stuck.length);
+        const received = await this.#receive(source.deadLetterUrl, most - moved - stuck.length);
+        // What is still at fault is buried again while we work; without this it would go round and round.
+        const some = received.filter(({ Attributes }) => Number(Attributes?.SentTimestamp ?? 0) < startedMs);
+        stuck.push(...received.filter((message) => !some.includes(message)));
         if (some.length === 0) break;
         const results = await Promise.allSettled(some.map((message) => this.#move(message, source)));
         const isMoved = (_: Message, at: number) => wasMoved(results[at]!);
