@@ -88,7 +88,7 @@ export class SqsDeadLetterDesk implements DeadLetterDesk {
       while (moved + stuck.length < most) {
         const received = await this.#receive(source.deadLetterUrl, most - moved - stuck.length);
         // What is still at fault is buried again while we work; without this it would go round and round.
-        const some = received.filter(({ Attributes }) => Number(Attributes?.SentTimestamp ?? 0) < startedMs);
+        const some = received.filter(({ Attributes }) => Number(Attributes?.SentTimestamp ?? 0) <= startedMs);
         stuck.push(...received.filter((message) => !some.includes(message)));
         if (some.length === 0) break;
         const results = await Promise.allSettled(some.map((message) => this.#move(message, source)));
