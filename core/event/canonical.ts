@@ -6,7 +6,46 @@ const depthMax = jsonDepthMax + 1;
 
 /** Canonical text of a JSON-safe value. Throws RangeError for what the scanner refuses: depth above 33, non-finite numbers. */
 export function canonical(value: Json): string {
-  return write(value, 0);
+  const ordered = inOrder(value);
+  return ordered === undefined ? write(value, 0) : JSON.stringify(ordered);
+}
+
+/**
+ * An equal value with its keys in canonical order, so that JSON.stringify writes the canonical text in half the time.
+ * Undefined when no object can hold that order, and for what has no canonical form.
+ */
+export function inOrder<Value>(value: Value): Value | undefined {
+  return order(value as Json, 0) as Value | undefined;
+}
+
+function order(value: Json, depth: number): Json | undefined {
+  if (typeof value === 'number') return Number.isFinite(value) ? value : undefined;
+  if (value === null || typeof value !== 'object') return value;
+  if (depth >= depthMax) return undefined;
+  if (Array.isArray(value)) return orderArray(value as readonly Json[], depth + 1);
+  const object = value as { readonly [key: string]: Json };
+  const copy: { [key: string]: Json } = {};
+  for (const name of sorted(Object.keys(object))) {
+    const member = object[name];
+    if (member === undefined) continue;
+    // Objects keep integers in front, wherever they were put; and __proto__ is no place for a member.
+    const first = name.charCodeAt(0);
+    if ((first >= 48 && first <= 57) || name === '__proto__') return undefined;
+    const ordered = order(member, depth + 1);
+    if (ordered === undefined) return undefined;
+    copy[name] = ordered;
+  }
+  return copy;
+}
+
+function orderArray(items: readonly Json[], depth: number): readonly Json[] | undefined {
+  const copy: Json[] = [];
+  for (const item of items) {
+    const ordered = order(item, depth);
+    if (ordered === undefined) return undefined;
+    copy.push(ordered);
+  }
+  return copy;
 }
 
 function write(value: Json, depth: number): string {

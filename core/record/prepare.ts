@@ -1,6 +1,6 @@
 /** From the text of one item to the stored event: every rule between a caller and the queue, in order. */
 import type { TenantPolicy } from '../access/access.ts';
-import { canonical } from '../event/canonical.ts';
+import { canonical, inOrder } from '../event/canonical.ts';
 import { classify } from '../event/catalogue.ts';
 import {
   type Event,
@@ -57,21 +57,21 @@ export function prepareEvent(item: JsonItem, by: PrepareContext): Result<Prepare
   if (!unwrapped.ok) return unwrapped;
   const validated = validateInput(unwrapped.value);
   if (!validated.ok) return validated;
-  const input = validated.value;
+  const ordered = inOrder(validated.value);
+  const input = ordered ?? validated.value;
 
-  const receivedMs = by.receivedAt.getTime();
-  const receivedAt = by.receivedAt.toISOString();
-  const occurred = input.occurred_at === undefined ? ok(receivedAt) : normaliseTime(input.occurred_at);
+  const received = clockOf(by.receivedAt.getTime());
+  const occurred = input.occurred_at === undefined ? ok(received.text) : normaliseTime(input.occurred_at);
   if (!occurred.ok) return occurred;
-  const occurredMs = input.occurred_at === undefined ? receivedMs : Date.parse(occurred.value);
-  if (occurredMs > receivedMs + occurredFutureMsMax) {
+  // Times in this form compare as their texts do.
+  if (occurred.value > received.latest) {
     return fail('event_time_invalid', '/occurred_at lies more than 24 hours in the future.', '/occurred_at');
   }
 
   const violation = by.violation?.(input);
   if (violation !== undefined && by.policy?.schemaMode === 'refuse') return fail('event_schema_violated', violation);
 
-  const identity = identify(input, occurredMs, by);
+  const identity = identify(input, occurred.value, by);
   if (!identity.ok) return identity;
   const { category, tier, crud, severity } = classify(input.action, input, by.policy);
   const seq = input.producer?.seq;
@@ -97,7 +97,7 @@ export function prepareEvent(item: JsonItem, by: PrepareContext): Result<Prepare
     outcome: input.outcome ?? { result: 'success' },
     producer: seq === undefined ? { key: by.keyId } : { key: by.keyId, seq },
     project: by.project ?? input.project,
-    received_at: receivedAt,
+    received_at: received.text,
     schema_version: input.schema_version ?? 1,
     schema_violation: violation?.slice(0, 1000),
     severity,
@@ -106,7 +106,24 @@ export function prepareEvent(item: JsonItem, by: PrepareContext): Result<Prepare
     tenant: by.tenant,
     version: input.version,
   } satisfies { readonly [K in keyof Required<Event>]: Event[K] | undefined } as Event;
-  return ok({ event, line: canonical(event as unknown as Json), tier });
+  // With what came in in order, and the fields above in order, this is the canonical text.
+  const line = ordered ? JSON.stringify(event) : canonical(event as unknown as Json);
+  return ok({ event, line, tier });
+}
+
+/** A time of receipt as text, and the latest time that an event of it may name. */
+interface Clock {
+  readonly ms: number;
+  readonly text: string;
+  readonly latest: string;
+}
+let clock: Clock | undefined;
+
+/** The same for all events of a batch, so the last one is kept. */
+function clockOf(ms: number): Clock {
+  if (clock?.ms === ms) return clock;
+  clock = { ms, text: new Date(ms).toISOString(), latest: new Date(ms + occurredFutureMsMax).toISOString() };
+  return clock;
 }
 
 /**
@@ -117,7 +134,7 @@ export function prepareEvent(item: JsonItem, by: PrepareContext): Result<Prepare
  */
 function identify(
   input: EventInput,
-  occurredMs: number,
+  occurredAt: string,
   by: PrepareContext,
 ): Result<{ id: string; external?: string }> {
   const receivedMs = by.receivedAt.getTime();
@@ -131,9 +148,8 @@ function identify(
       '/id',
     );
   }
-  const derived =
-    by.derivedId && idempotency_key !== undefined && input.occurred_at !== undefined && isNear(occurredMs)
-      ? by.derivedId(idempotency_key, occurredMs)
-      : undefined;
+  const timed = by.derivedId && idempotency_key !== undefined && input.occurred_at !== undefined;
+  const occurredMs = timed ? Date.parse(occurredAt) : Number.NaN;
+  const derived = timed && isNear(occurredMs) ? by.derivedId(idempotency_key, occurredMs) : undefined;
   return ok({ id: derived ?? by.newId(), ...(id === undefined ? {} : { external: id }) });
 }

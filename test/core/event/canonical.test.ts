@@ -81,12 +81,33 @@ describe('one form for each value', () => {
 
   test('a member that is undefined is not there', () => {
     expect(canonical({ b: undefined, a: 1 } as unknown as Json)).toBe('{"a":1}');
+    expect(canonical({ b: undefined, 1: 1 } as unknown as Json)).toBe('{"1":1}');
+  });
+
+  test('a member named __proto__ is a member', () => {
+    expect(canonical(JSON.parse('{"b":{"__proto__":{"a":1}},"a":1}') as Json)).toBe(
+      '{"a":1,"b":{"__proto__":{"a":1}}}',
+    );
+  });
+
+  test('numbers have one form beside keys that look like numbers, and elsewhere', () => {
+    expect(canonical({ 10: -0, 9: 1e21, a: [0.1, 1e-7] })).toBe('{"10":0,"9":1e+21,"a":[0.1,1e-7]}');
+    expect(canonical({ b: -0, a: [1e21, 0.1, 1e-7] })).toBe('{"a":[1e+21,0.1,1e-7],"b":0}');
+  });
+
+  test('the value itself is left as it was', () => {
+    const value = { b: [{ d: 1, c: 2 }], a: 3 };
+    canonical(value);
+    expect(JSON.stringify(value)).toBe('{"b":[{"d":1,"c":2}],"a":3}');
   });
 });
 
 describe('what has no canonical form', () => {
   for (const number of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
-    test(String(number), () => expect(() => canonical([number])).toThrow(RangeError));
+    test(String(number), () => {
+      expect(() => canonical([number])).toThrow(RangeError);
+      expect(() => canonical({ 1: 1, a: number })).toThrow(RangeError);
+    });
   }
 
   test('nesting of 34 and of 100,000', () => {

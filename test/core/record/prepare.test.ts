@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import canonicalize from 'canonicalize';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { eventBytesMax, type Json } from '#core/event/event.ts';
@@ -69,7 +70,7 @@ describe('the stored event', () => {
     const { category: _, ...kept } = { ...everything, crud: 'c', severity: 'low', producer: { key: 'k', seq: 7 } };
     expect(event).toMatchObject({ ...kept, category: 'auth_events' });
     expect(Object.keys(JSON.parse(JSON.stringify(event))).sort()).toEqual(Object.keys(storedEvent.shape).sort());
-    // In canonical order, or every line pays for a sort.
+    // In canonical order, or the line would not be the canonical text.
     expect(Object.keys(event)).toEqual(Object.keys(event).sort());
   });
 
@@ -94,12 +95,13 @@ describe('the stored event', () => {
     expect(storedOf(everything, { project: 'q', environment: 'f' })).toMatchObject({ project: 'q', environment: 'f' });
   });
 
-  test('keeps its shape for any metadata, and its line reads back as the event', () => {
+  test('keeps its shape for any metadata, and its line is its canonical text', () => {
     const value = fc.jsonValue({ stringUnit: 'grapheme', maxDepth: 3 }).map((one) => one as Json);
+    const graphemes = fc.string({ unit: 'grapheme', maxLength: 20 });
     const input = fc.record(
       {
         ...Object.fromEntries(Object.entries(everything).map(([name, one]) => [name, fc.constant(one)])),
-        metadata: fc.dictionary(fc.string({ unit: 'grapheme', maxLength: 20 }), value, {
+        metadata: fc.dictionary(fc.oneof(fc.constantFrom('b', '10', '9', 'a'), graphemes), value, {
           noNullPrototype: true,
           maxKeys: 8,
         }),
@@ -113,6 +115,7 @@ describe('the stored event', () => {
           expect(prepared.fault.code).toMatch(/^(json_|event_id_invalid)/);
           return;
         }
+        expect(prepared.value.line).toBe(canonicalize(prepared.value.event));
         const stored = JSON.parse(prepared.value.line);
         expect(stored).toEqual(JSON.parse(JSON.stringify(prepared.value.event)));
         expect(storedEvent.safeParse(stored).error).toBeUndefined();
@@ -120,6 +123,16 @@ describe('the stored event', () => {
       { numRuns: 500 },
     );
   });
+});
+
+test('a time may lie a day ahead of ours, and not a millisecond more', () => {
+  expect(codeOf({ ...login, occurred_at: '2026-03-02T12:00:00Z' })).toBe('accepted');
+  expect(codeOf({ ...login, occurred_at: '2026-03-02T12:00:00.001Z' })).toBe('event_time_invalid');
+  expect(codeOf({ ...login, occurred_at: '9999-12-31T23:59:59Z' })).toBe('event_time_invalid');
+  // The limit moves with the time of receipt.
+  const receivedLater = new Date(receivedAt.getTime() + 1);
+  expect(codeOf({ ...login, occurred_at: '2026-03-02T12:00:00.001Z' }, { receivedAt: receivedLater })).toBe('accepted');
+  expect(codeOf({ ...login, occurred_at: '2026-03-02T12:00:00.001Z' })).toBe('event_time_invalid');
 });
 
 describe('the id', () => {
