@@ -56,6 +56,9 @@ export interface Origin {
   keyFrom?: string;
 }
 
+/** The most that one page of a list holds. */
+export const listMax = 1000;
+
 /** Somebody sits there: that nobody answers is said within a second or two. */
 const retriesOfCommand = 2;
 

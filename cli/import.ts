@@ -27,7 +27,7 @@ interface Batch {
   bytes: number;
 }
 
-/** Nobody wants to begin again: an import outlasts a minute of 429 or 503. */
+/** Nobody wants to begin again: a batch is tried for a quarter of a minute, and longer where Retry-After asks. */
 const retriesOfImport = 8;
 
 async function run(invocation: Invocation): Promise<number> {

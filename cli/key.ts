@@ -1,7 +1,7 @@
 /** Keys: a tenant's own, with its own key that may manage keys. The secret is shown once. */
 
 import { nearest } from '#core/query/nearest.ts';
-import { type Command, type Invocation, scopesOf, text, whole, words } from './command.ts';
+import { type Command, type Invocation, listMax, scopesOf, text, whole, words } from './command.ts';
 import { UsageError } from './fail.ts';
 import { fields, plain, say, table } from './print.ts';
 import { readTime } from './time.ts';
@@ -16,7 +16,7 @@ async function run(invocation: Invocation): Promise<number> {
   switch (verb) {
     case 'list': {
       words(rest, []);
-      const { keys, next } = await invocation.open().keys.list();
+      const { keys, next } = await invocation.open().keys.list({ limit: listMax });
       if (json) for (const key of keys) say({ out }, `${JSON.stringify(key)}\n`);
       else {
         const rows = keys.map((key) => [

@@ -1,5 +1,5 @@
 /** Tenants: the platform's own key makes them and gives them their first key. */
-import { type Command, type Invocation, scopesOf, words } from './command.ts';
+import { type Command, type Invocation, listMax, scopesOf, words } from './command.ts';
 import { unknownVerb } from './key.ts';
 import { fields, say, table } from './print.ts';
 
@@ -13,7 +13,7 @@ async function run(invocation: Invocation): Promise<number> {
   switch (verb) {
     case 'list': {
       words(rest, []);
-      const { tenants, next } = await invocation.open('admin').tenants.list();
+      const { tenants, next } = await invocation.open('admin').tenants.list({ limit: listMax });
       if (json) for (const tenant of tenants) say({ out }, `${JSON.stringify(tenant)}\n`);
       else
         say(

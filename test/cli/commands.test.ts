@@ -40,6 +40,8 @@ function answer({ method, path, body }: Received): StubAnswer | undefined {
   if (path.startsWith('/v1/events/feed')) return { body: { events: [event('ssh.login')], next: 'here' } };
   if (path === '/v1/whoami') return { body: { tenant: 't-1', scopes: ['events:read'] } };
   if (path.startsWith('/v1/keys') && method === 'DELETE') return { status: 204 };
+  if (path.startsWith('/v1/keys') && method === 'GET') return { body: { keys: [], next: null } };
+  if (path.startsWith('/v1/tenants') && method === 'GET') return { body: { tenants: [], next: null } };
   if (path === '/v1/keys') return { status: 201, body: { key_id: 'k1', key: 'tk_k1_s', ...JSON.parse(body) } };
   if (path === '/v1/dead-letters') return { body: { queues: [{ queue: 'bulk', visible: 2, in_flight: 0 }] } };
   if (path.endsWith('/redrive')) return { body: { moved: 2 } };
@@ -149,6 +151,13 @@ test('key and dlq: the right key goes to each', async () => {
   expect(last().headers.authorization).toBe('Bearer tk_admin');
   expect((await run('dlq', 'redrive', 'bulk', '--limit', '5')).out).toContain('2 messages go back');
   expect(last()).toMatchObject({ path: '/v1/dead-letters/bulk/redrive', body: '{"limit":5}' });
+});
+
+test('lists are as long as the API allows', async () => {
+  expect(await run('key', 'list')).toMatchObject({ code: 0 });
+  expect(last().path).toBe('/v1/keys?limit=1000');
+  expect(await run('tenant', 'list')).toMatchObject({ code: 0 });
+  expect(last().path).toBe('/v1/tenants?limit=1000');
 });
 
 test('a key of the local file never goes to another address', async () => {
