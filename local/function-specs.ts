@@ -1,7 +1,7 @@
 /** Functions and their event source mappings, as the template declares them. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { FunctionSpec } from './lambda.ts';
+import type { FunctionSpec } from './invocation.ts';
 import type { Mapping } from './poller.ts';
 import { type Loaded, type RunningResource, TemplateError } from './template.ts';
 

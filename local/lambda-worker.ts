@@ -5,7 +5,7 @@
 import { enableCompileCache } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Answer, Environment, Invocation } from './lambda.ts';
+import type { Answer, Environment, Invocation } from './invocation.ts';
 
 type Handler = (event: unknown, context: object) => unknown;
 

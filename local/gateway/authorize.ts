@@ -1,5 +1,5 @@
 /** REQUEST authorizers: identity sources, the cache, and what a policy allows. */
-import { FunctionError } from '../lambda.ts';
+import { FunctionError } from '../invocation.ts';
 import type { Authorizer } from './routes.ts';
 
 interface Statement {

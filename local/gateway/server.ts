@@ -7,7 +7,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { InvokeRefused, type Lambda } from '../lambda.ts';
+import { InvokeRefused } from '../invocation.ts';
+import type { Lambda } from '../lambda.ts';
 import { type Loaded, TemplateError } from '../template.ts';
 import { Authorizers } from './authorize.ts';
 import { type Api, bodyOf, headerOf, isBinary, methodArn, proxyEvent, type Received, receive } from './event.ts';

@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { FunctionError, type FunctionSpec, InvokeRefused, Lambda, type LambdaOptions } from '#local/lambda.ts';
+import { FunctionError, type FunctionSpec, InvokeRefused } from '#local/invocation.ts';
+import { Lambda, type LambdaOptions } from '#local/lambda.ts';
 import { LogFile } from '#local/logs.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'trailkeep-lambda-'));
