@@ -65,7 +65,13 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   server.keepAliveTimeout = 0;
   const url = `http://127.0.0.1:${await listen(server, options.port ?? 0)}`;
 
-  const s3 = new S3({ folder: join(folder, 's3'), fsync, now, glacierRestoreMs: options.glacierRestoreMs ?? 5_000 });
+  const s3 = new S3({
+    folder: join(folder, 's3'),
+    fsync,
+    account: place.account,
+    now,
+    glacierRestoreMs: options.glacierRestoreMs ?? 5_000,
+  });
   await s3.repair();
   const { releaseHeld = false } = options;
   const sqs = new Sqs({ folder: join(folder, 'sqs'), fsync, base: () => url, releaseHeld, ...place });

@@ -1,14 +1,23 @@
 /** Listings: keys in byte order, in pages, with common prefixes. */
-import { escapeXml } from './exchange.ts';
+import { AwsError, escapeXml } from './exchange.ts';
 import { type Bucket, compareKeys, placeOf, type S3Store, type Version } from './s3-store.ts';
 
 const pageMax = 1000;
+
+/** How many entries a page may have. */
+function pageOf(query: URLSearchParams): number {
+  const text = query.get('max-keys') ?? String(pageMax);
+  if (!/^\d{1,10}$/.test(text)) {
+    throw new AwsError(400, 'InvalidArgument', 'Provided max-keys not an integer or within integer range');
+  }
+  return Math.min(Number(text), pageMax);
+}
 
 /** ListObjectsV2. */
 export function listObjects(store: S3Store, bucket: Bucket, query: URLSearchParams): string {
   const prefix = query.get('prefix') ?? '';
   const delimiter = query.get('delimiter') ?? '';
-  const max = Math.min(Number(query.get('max-keys') ?? pageMax), pageMax);
+  const max = pageOf(query);
   const token = query.get('continuation-token');
   const after = token === null ? (query.get('start-after') ?? '') : Buffer.from(token, 'base64url').toString();
   const encoded = query.get('encoding-type') === 'url';
@@ -57,7 +66,7 @@ const entry = (name: string, version: Version): string =>
 /** ListObjectVersions: newest first within a key. */
 export function listVersions(store: S3Store, bucket: Bucket, query: URLSearchParams): string {
   const prefix = query.get('prefix') ?? '';
-  const max = Math.min(Number(query.get('max-keys') ?? pageMax), pageMax);
+  const max = pageOf(query);
   const keyMarker = query.get('key-marker');
   const versionMarker = query.get('version-id-marker');
   const shown: string[] = [];

@@ -30,6 +30,7 @@ export class S3Objects {
     return mine;
   }
 
+  /** A version by its id, or the newest; refused when there is none, or only the mark of a removal. */
   version(bucket: Bucket, key: string, id: string | undefined): Version {
     const version =
       id === undefined ? this.#store.current(bucket, key) : bucket.objects.get(key)?.find((one) => one.id === id);
@@ -40,6 +41,7 @@ export class S3Objects {
     return version;
   }
 
+  /** Refuses a write whose If-Match or If-None-Match does not hold. */
   condition(bucket: Bucket, key: string, headers: Readonly<Record<string, string>>): void {
     const current = this.#store.current(bucket, key);
     const refused = () =>
@@ -59,12 +61,13 @@ export class S3Objects {
     return this.save(bucket, key, body, headers, { checksums: verified(body, headers), etag: md5(body) });
   }
 
+  /** Makes a body the newest version of its key, with what its headers say about it. */
   async save(
     bucket: Bucket,
     key: string,
     body: Uint8Array,
     headers: Readonly<Record<string, string>>,
-    made: { readonly checksums: Checksums; readonly etag: string; readonly parts?: number },
+    made: Pick<Version, 'etag' | 'parts' | 'tags'> & { readonly checksums: Checksums },
   ): Promise<Reply> {
     const version: Version = {
       id: this.#store.newVersionId(bucket),
@@ -73,9 +76,9 @@ export class S3Objects {
       at: this.#now(),
       headers: kept(headers),
       storageClass: headers['x-amz-storage-class'] ?? 'STANDARD',
+      ...(headers['x-amz-tagging'] ? { tags: tagsXml(headers['x-amz-tagging']) } : {}),
       ...made,
       ...retentionOf(bucket, headers, this.#now()),
-      ...(headers['x-amz-tagging'] ? { tags: tagsXml(headers['x-amz-tagging']) } : {}),
     };
     await this.#store.put(bucket, key, version);
     return {
@@ -84,22 +87,43 @@ export class S3Objects {
     };
   }
 
+  /**
+   * Metadata and tags go with a copy, and what the request says about them is ignored, unless its directive is
+   * REPLACE. Storage class, encryption and lock are never those of the source.
+   */
   async copy(bucket: Bucket, key: string, exchange: Exchange): Promise<Reply> {
-    this.condition(bucket, key, exchange.headers);
-    const source = decodeURIComponent(exchange.headers['x-amz-copy-source']!).replace(/^\//, '');
-    const [path, id] = source.split('?versionId=') as [string, string | undefined];
-    const from = this.#store.bucket(path.slice(0, path.indexOf('/')));
-    const version = this.version(from, path.slice(path.indexOf('/') + 1), id);
+    const asked = exchange.headers;
+    this.condition(bucket, key, asked);
+    const source = copySourceOf(asked['x-amz-copy-source']!);
+    const from = this.#store.bucket(source.bucket);
+    const version = this.version(from, source.key, source.versionId);
     this.#mustBeReadable(version);
-    const replace = exchange.headers['x-amz-metadata-directive'] === 'REPLACE';
+    const newMetadata = replaces(asked, 'x-amz-metadata-directive');
+    const newTags = replaces(asked, 'x-amz-tagging-directive');
+    const { 'x-amz-tagging': tagging = '', 'x-amz-storage-class': storageClass = 'STANDARD' } = asked;
+    const isItself = from === bucket && source.key === key && source.versionId === undefined;
+    const moves = asked['x-amz-storage-class'] !== undefined && storageClass !== version.storageClass;
+    if (isItself && !newMetadata && !moves && !Object.keys(asked).some(isEncryption)) {
+      throw new AwsError(
+        400,
+        'InvalidRequest',
+        "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
+      );
+    }
     const body = await this.#store.readBody(version);
+    const metadata = only(newMetadata ? kept(asked) : version.headers, (name) => !isEncryption(name));
     const headers = {
-      ...(replace ? {} : version.headers),
-      ...kept(exchange.headers),
-      ...lockHeaders(exchange.headers),
-      'x-amz-storage-class': exchange.headers['x-amz-storage-class'] ?? 'STANDARD',
+      ...metadata,
+      ...only(asked, isEncryption),
+      ...lockHeaders(asked),
+      'x-amz-storage-class': storageClass,
     };
-    const reply = await this.save(bucket, key, body, headers, { checksums: version.checksums, etag: md5(body) });
+    const tags = newTags ? tagging && tagsXml(tagging) : version.tags;
+    const reply = await this.save(bucket, key, body, headers, {
+      checksums: version.checksums,
+      etag: md5(body),
+      ...(tags ? { tags } : {}),
+    });
     return {
       ...xml(
         `<CopyObjectResult><ETag>${escapeXml(String(reply.headers?.etag))}</ETag><LastModified>${new Date(this.#now()).toISOString()}</LastModified></CopyObjectResult>`,
@@ -208,4 +232,27 @@ export class S3Objects {
     this.#store.update(bucket, key, version);
     return { status: again ? 200 : 202 };
   }
+}
+
+const isEncryption = (name: string): boolean => name.startsWith('x-amz-server-side-encryption');
+
+const only = (headers: Readonly<Record<string, string>>, wanted: (name: string) => boolean): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => wanted(name)));
+
+/** `bucket/key?versionId=…`, cut before it is decoded: a key may hold a question mark. */
+function copySourceOf(header: string): {
+  readonly bucket: string;
+  readonly key: string;
+  readonly versionId: string | undefined;
+} {
+  const [path, versionId] = header.split('?versionId=') as [string, string | undefined];
+  const [bucket = '', ...key] = decodeURIComponent(path).replace(/^\//, '').split('/');
+  return { bucket, key: key.join('/'), versionId };
+}
+
+/** Whether a directive of a copy says REPLACE. */
+function replaces(headers: Readonly<Record<string, string>>, directive: string): boolean {
+  const value = headers[directive] ?? 'COPY';
+  if (value === 'COPY' || value === 'REPLACE') return value === 'REPLACE';
+  throw new AwsError(400, 'InvalidArgument', `Unknown ${directive.slice('x-amz-'.length).replace('-', ' ')}.`);
 }

@@ -2,7 +2,7 @@
  * Which operation of S3 a request means, and what it may say. A sub-resource, a query word or a header that is not
  * named here is refused, never ignored: an emulator that ignores a word teaches the wrong thing.
  */
-import { type Exchange, notImplemented } from './exchange.ts';
+import { AwsError, type Exchange, notImplemented } from './exchange.ts';
 
 /** Bucket and key of a path as it came; decoded after the cut, so that `%2F` and `..` stay what they are. */
 export function addressOf(rawPath: string): { readonly bucket: string; readonly key: string } {
@@ -78,10 +78,20 @@ function wordsOf({ method, rawPath, query }: Pick<Exchange, 'method' | 'rawPath'
 }
 
 const headersKnown =
-  /^x-amz-(content-sha256|date|user-agent|checksum-\S+|sdk-checksum-algorithm|trailer|decoded-content-length|storage-class|server-side-encryption|server-side-encryption-aws-kms-key-id|server-side-encryption-bucket-key-enabled|server-side-encryption-context|meta-\S+|tagging|object-lock-\S+|security-token|copy-source|metadata-directive|bypass-governance-retention|bucket-object-lock-enabled|expected-bucket-owner|te|mp-object-size)$/;
-const conditionsUnknown = ['if-modified-since', 'if-unmodified-since'];
+  /^x-amz-(content-sha256|date|user-agent|checksum-\S+|sdk-checksum-algorithm|trailer|decoded-content-length|storage-class|server-side-encryption|server-side-encryption-aws-kms-key-id|server-side-encryption-bucket-key-enabled|server-side-encryption-context|meta-\S+|tagging|tagging-directive|object-lock-\S+|security-token|copy-source|metadata-directive|bypass-governance-retention|bucket-object-lock-enabled|expected-bucket-owner|te|mp-object-size)$/;
+const conditionsUnknown = ['if-modified-since', 'if-unmodified-since', 'if-range'];
+const storageClasses = new Set([
+  'STANDARD',
+  'REDUCED_REDUNDANCY',
+  'STANDARD_IA',
+  'ONEZONE_IA',
+  'INTELLIGENT_TIERING',
+  'GLACIER_IR',
+  'GLACIER',
+  'DEEP_ARCHIVE',
+]);
 
-/** Throws NotImplemented for anything that would be ignored. */
+/** Throws NotImplemented for anything that would be ignored, and InvalidStorageClass for a class that S3 has not. */
 export function refuseUnknown(exchange: Exchange): void {
   const words = wordsOf(exchange);
   const operation = operations[words];
@@ -95,4 +105,8 @@ export function refuseUnknown(exchange: Exchange): void {
     const unknown = header.startsWith('x-amz-') && !headersKnown.test(header);
     if (unknown || conditionsUnknown.includes(header)) throw notImplemented(`S3 ${name} with the header ${header}`);
   }
+  const { range, 'x-amz-storage-class': storageClass } = exchange.headers;
+  if (range?.includes(',')) throw notImplemented(`S3 ${name} of several ranges`);
+  if (storageClass !== undefined && !storageClasses.has(storageClass))
+    throw new AwsError(400, 'InvalidStorageClass', 'The storage class you specified is not valid');
 }

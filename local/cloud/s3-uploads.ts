@@ -6,6 +6,7 @@ import type { S3Objects } from './s3-objects.ts';
 import { md5, xml } from './s3-reply.ts';
 import type { Bucket } from './s3-store.ts';
 
+const partNumberMax = 10_000;
 const partBytesMin = 5 * 1024 * 1024;
 
 interface Upload {
@@ -32,22 +33,28 @@ export class S3Uploads {
     );
   }
 
-  #upload({ query }: Exchange): Upload {
+  /** An upload belongs to its key: with any other it is none. */
+  #upload(bucket: Bucket, key: string, { query }: Exchange): Upload {
     const upload = this.#uploads.get(query.get('uploadId') ?? '');
-    if (!upload) throw new AwsError(404, 'NoSuchUpload', 'The specified multipart upload does not exist.');
+    if (upload?.bucket !== bucket.name || upload.key !== key)
+      throw new AwsError(404, 'NoSuchUpload', 'The specified multipart upload does not exist.');
     return upload;
   }
 
-  part(exchange: Exchange): Reply {
+  part(bucket: Bucket, key: string, exchange: Exchange): Reply {
+    const upload = this.#upload(bucket, key, exchange);
+    const number = Number(exchange.query.get('partNumber'));
+    if (!(Number.isInteger(number) && number >= 1 && number <= partNumberMax))
+      throw new AwsError(400, 'InvalidArgument', `A part number is between 1 and ${partNumberMax}.`);
     const { body, headers } = dechunked(exchange.body, exchange.headers);
     const checksums = verified(body, headers);
     const etag = md5(body);
-    this.#upload(exchange).parts.set(Number(exchange.query.get('partNumber')), { etag, body });
+    upload.parts.set(number, { etag, body });
     return { status: 200, headers: { etag: `"${etag}"`, ...checksums } };
   }
 
-  list(exchange: Exchange): Reply {
-    const parts = [...this.#upload(exchange).parts].sort(([a], [b]) => a - b);
+  list(bucket: Bucket, key: string, exchange: Exchange): Reply {
+    const parts = [...this.#upload(bucket, key, exchange).parts].sort(([a], [b]) => a - b);
     const shown = parts.map(
       ([number, { etag, body }]) =>
         `<Part><PartNumber>${number}</PartNumber><ETag>&quot;${etag}&quot;</ETag><Size>${body.length}</Size></Part>`,
@@ -56,7 +63,7 @@ export class S3Uploads {
   }
 
   async finish(bucket: Bucket, key: string, exchange: Exchange): Promise<Reply> {
-    const upload = this.#upload(exchange);
+    const upload = this.#upload(bucket, key, exchange);
     if (Object.keys(exchange.headers).some((name) => /^x-amz-checksum-(crc|sha)/.test(name)))
       throw notImplemented('S3 CompleteMultipartUpload with a checksum of the whole');
     this.#objects.condition(bucket, key, exchange.headers);
@@ -92,7 +99,8 @@ export class S3Uploads {
     };
   }
 
-  abort(exchange: Exchange): Reply {
+  abort(bucket: Bucket, key: string, exchange: Exchange): Reply {
+    this.#upload(bucket, key, exchange);
     this.#uploads.delete(exchange.query.get('uploadId')!);
     return { status: 204 };
   }

@@ -31,6 +31,8 @@ const bucketName = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 export interface S3Options {
   readonly folder: string;
   readonly fsync: boolean;
+  /** Whose buckets these are. */
+  readonly account: string;
   readonly now: () => number;
   /** How long a restore from Glacier takes here. */
   readonly glacierRestoreMs: number;
@@ -40,6 +42,7 @@ export class S3 implements Service {
   readonly name = 's3';
   readonly #store: S3Store;
   readonly #now: () => number;
+  readonly #account: string;
   readonly #objects: S3Objects;
   readonly #uploads: S3Uploads;
 
@@ -47,6 +50,7 @@ export class S3 implements Service {
     mkdirSync(options.folder, { recursive: true });
     this.#store = new S3Store(options.folder, options.fsync);
     this.#now = options.now;
+    this.#account = options.account;
     this.#objects = new S3Objects(this.#store, options.now, options.glacierRestoreMs);
     this.#uploads = new S3Uploads(this.#objects);
   }
@@ -77,6 +81,8 @@ export class S3 implements Service {
     refuseUnknown(exchange);
     const { bucket, key } = addressOf(exchange.rawPath);
     if (Buffer.byteLength(key) > keyBytesMax) throw new AwsError(400, 'KeyTooLongError', 'Your key is too long');
+    const owner = exchange.headers['x-amz-expected-bucket-owner'];
+    if (owner !== undefined && owner !== this.#account) throw new AwsError(403, 'AccessDenied', 'Access Denied');
     const reply =
       bucket === ''
         ? this.#listBuckets()
@@ -224,13 +230,13 @@ export class S3 implements Service {
       case 'CreateMultipartUpload':
         return this.#uploads.start(bucket, key, exchange);
       case 'UploadPart':
-        return this.#uploads.part(exchange);
+        return this.#uploads.part(bucket, key, exchange);
       case 'CompleteMultipartUpload':
         return this.#objects.inTurn(bucket, key, () => this.#uploads.finish(bucket, key, exchange));
       case 'ListParts':
-        return this.#uploads.list(exchange);
+        return this.#uploads.list(bucket, key, exchange);
       case 'AbortMultipartUpload':
-        return this.#uploads.abort(exchange);
+        return this.#uploads.abort(bucket, key, exchange);
       case 'RestoreObject':
         return this.#objects.restore(bucket, key, exchange);
       default:

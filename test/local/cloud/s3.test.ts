@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import {
+  AbortMultipartUploadCommand,
   CompleteMultipartUploadCommand,
   CopyObjectCommand,
+  type CopyObjectCommandInput,
   CreateBucketCommand,
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
@@ -201,6 +203,47 @@ describe('objects', () => {
     expect((await cloud.clients.s3.send(new HeadObjectCommand({ Bucket, Key: 'to' }))).Metadata).toEqual({ a: 'b' });
   });
 
+  describe('copies', () => {
+    const copy = (Bucket: string, Key: string, from: string, more: Partial<CopyObjectCommandInput> = {}) =>
+      cloud.clients.s3.send(new CopyObjectCommand({ Bucket, Key, CopySource: `${Bucket}/${from}`, ...more }));
+    const head = (Bucket: string, Key: string) => cloud.clients.s3.send(new HeadObjectCommand({ Bucket, Key }));
+    const tagsOf = async (Bucket: string, Key: string) =>
+      (await cloud.clients.s3.send(new GetObjectTaggingCommand({ Bucket, Key }))).TagSet;
+
+    test('have new metadata and tags only when the directive says so', async () => {
+      const Bucket = bucketOf();
+      const said = { Metadata: { a: '1' }, ContentType: 'text/plain', Tagging: 'old=tag' };
+      await put(Bucket, 'from', 'body', { ...said, ServerSideEncryption: 'aws:kms' });
+      const anew = { Metadata: { b: '2' }, ContentType: 'text/csv', Tagging: 'new=tag' };
+      await copy(Bucket, 'same', 'from', anew);
+      expect(await head(Bucket, 'same')).toMatchObject({ Metadata: { a: '1' }, ContentType: 'text/plain' });
+      expect((await head(Bucket, 'same')).ServerSideEncryption).toBeUndefined();
+      expect(await tagsOf(Bucket, 'same')).toEqual([{ Key: 'old', Value: 'tag' }]);
+      await copy(Bucket, 'new', 'from', { ...anew, MetadataDirective: 'REPLACE', TaggingDirective: 'REPLACE' });
+      const replaced = await head(Bucket, 'new');
+      expect([replaced.Metadata, replaced.ContentType]).toEqual([{ b: '2' }, 'text/csv']);
+      expect(await tagsOf(Bucket, 'new')).toEqual([{ Key: 'new', Value: 'tag' }]);
+      await copy(Bucket, 'bare', 'from', { TaggingDirective: 'REPLACE' });
+      expect(await tagsOf(Bucket, 'bare')).toEqual([]);
+      const unknown = { MetadataDirective: 'MERGE' as 'COPY' };
+      expect((await refusal(copy(Bucket, 'odd', 'from', unknown))).name).toBe('InvalidArgument');
+    });
+
+    test('onto the object itself change something, or bring an older version back', async () => {
+      const Bucket = bucketOf({ versioning: true });
+      const { VersionId } = await put(Bucket, 'k', 'one');
+      await put(Bucket, 'k', 'two');
+      expect(await refusal(copy(Bucket, 'k', 'k'))).toEqual({ status: 400, name: 'InvalidRequest' });
+      expect((await refusal(copy(Bucket, 'k', 'k', { StorageClass: 'STANDARD' }))).name).toBe('InvalidRequest');
+      await copy(Bucket, 'k', 'k', { StorageClass: 'GLACIER_IR' });
+      expect((await head(Bucket, 'k')).StorageClass).toBe('GLACIER_IR');
+      await copy(Bucket, 'k', 'k', { MetadataDirective: 'REPLACE', Metadata: { a: '1' } });
+      expect((await head(Bucket, 'k')).Metadata).toEqual({ a: '1' });
+      await copy(Bucket, 'k', `k?versionId=${VersionId}`);
+      expect(await get(Bucket, 'k')).toBe('one');
+    });
+  });
+
   test('tags are kept beside the body, not over it', async () => {
     const Bucket = bucketOf();
     await put(Bucket, 'k');
@@ -347,6 +390,54 @@ test('a multipart upload is one object, and its parts are checked', async () => 
   const whole = await s3.send(new GetObjectCommand(key));
   expect(Buffer.from(await whole.Body!.transformToByteArray()).equals(Buffer.concat(bodies))).toBe(true);
   expect(whole.Metadata).toEqual({ a: 'b' });
+});
+
+test("an upload is no other key's, and no other bucket's", async () => {
+  const { s3 } = cloud.clients;
+  const mine = { Bucket: bucketOf(), Key: 'mine' };
+  const { UploadId } = await s3.send(new CreateMultipartUploadCommand(mine));
+  const part = (place: typeof mine, PartNumber: number, id = UploadId) =>
+    s3.send(new UploadPartCommand({ ...place, UploadId: id, PartNumber, Body: 'part' }));
+  const { ETag } = await part(mine, 1);
+  const MultipartUpload = { Parts: [{ ETag, PartNumber: 1 }] };
+  const none = { status: 404, name: 'NoSuchUpload' };
+  for (const other of [
+    { ...mine, Key: 'yours' },
+    { ...mine, Bucket: bucketOf() },
+  ]) {
+    const upload = { ...other, UploadId };
+    expect(await refusal(part(other, 1))).toEqual(none);
+    expect(await refusal(s3.send(new ListPartsCommand(upload)))).toEqual(none);
+    expect(await refusal(s3.send(new CompleteMultipartUploadCommand({ ...upload, MultipartUpload })))).toEqual(none);
+    expect(await refusal(s3.send(new AbortMultipartUploadCommand(upload)))).toEqual(none);
+  }
+  expect((await refusal(part(mine, 10_001))).name).toBe('InvalidArgument');
+  await s3.send(new CompleteMultipartUploadCommand({ ...mine, UploadId, MultipartUpload }));
+  expect(await get(mine.Bucket, 'mine')).toBe('part');
+});
+
+test('a word that is known and means nothing is refused', async () => {
+  const { s3 } = cloud.clients;
+  const Bucket = bucketOf();
+  await put(Bucket, 'k', '0123456789');
+  const owner = (ExpectedBucketOwner: string) =>
+    s3.send(new GetObjectCommand({ Bucket, Key: 'k', ExpectedBucketOwner }));
+  expect(await refusal(owner('999999999999'))).toEqual({ status: 403, name: 'AccessDenied' });
+  await owner('000000000000');
+  const none = { StorageClass: 'NONE' };
+  const invalidClass = { status: 400, name: 'InvalidStorageClass' };
+  expect(await refusal(put(Bucket, 'k', 'x', none))).toEqual(invalidClass);
+  const upload = new CreateMultipartUploadCommand({ Bucket, Key: 'k', StorageClass: 'NONE' as 'GLACIER' });
+  expect(await refusal(s3.send(upload))).toEqual(invalidClass);
+  for (const max of ['x', '-1', '']) {
+    const page = await fetch(`${cloud.url}/${Bucket}?list-type=2&max-keys=${max}`);
+    expect([page.status, (await page.text()).includes('InvalidArgument')]).toEqual([400, true]);
+    expect((await fetch(`${cloud.url}/${Bucket}?versions&max-keys=${max}`)).status).toBe(400);
+  }
+  const ranges = s3.send(new GetObjectCommand({ Bucket, Key: 'k', Range: 'bytes=0-0,2-3' }));
+  expect(await refusal(ranges)).toEqual({ status: 501, name: 'NotImplemented' });
+  const ifRange = await fetch(`${cloud.url}/${Bucket}/k`, { headers: { 'if-range': '"x"', range: 'bytes=0-0' } });
+  expect(ifRange.status).toBe(501);
 });
 
 describe('what we do not do answers 501', () => {
