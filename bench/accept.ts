@@ -38,7 +38,7 @@ const requestOf = (body: Buffer): HttpRequest => ({
   query: new URLSearchParams(),
   headers: { 'content-type': 'application/json' },
   body,
-  caller: { tenant, keyId: 'k', scopes: ['events:write'], eventsPerSecond: 1e9 },
+  caller: { tenant, kind: 'key', keyId: 'k', scopes: ['events:write'], eventsPerSecond: 1e9 },
   requestId: 'bench',
   sourceIp: '127.0.0.1',
   now,

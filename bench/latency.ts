@@ -40,7 +40,7 @@ async function ackLatency(): Promise<Line[]> {
       query: new URLSearchParams(),
       headers: { 'content-type': 'application/json' },
       body: Buffer.from(text),
-      caller: { tenant, keyId: 'aaaaaaaaaaaaaaaaaaaa', scopes: ['events:write'], eventsPerSecond: 1e9 },
+      caller: { tenant, kind: 'key', keyId: 'aaaaaaaaaaaaaaaaaaaa', scopes: ['events:write'], eventsPerSecond: 1e9 },
       requestId: 'bench',
       sourceIp: '127.0.0.1',
       now: new Date(),

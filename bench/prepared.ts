@@ -52,7 +52,7 @@ export async function accepted(events: readonly Generated[], now: Date): Promise
         query: new URLSearchParams(),
         headers: { 'content-type': 'application/json' },
         body: Buffer.from(JSON.stringify(inputs)),
-        caller: { tenant, keyId: 'aaaaaaaaaaaaaaaaaaaa', scopes: ['events:write'], eventsPerSecond: 1e9 },
+        caller: { tenant, kind: 'key', keyId: 'aaaaaaaaaaaaaaaaaaaa', scopes: ['events:write'], eventsPerSecond: 1e9 },
         requestId: 'bench',
         sourceIp: '127.0.0.1',
         now,

@@ -97,7 +97,7 @@ const request = (tenant: string, path: string, query: string, params: Record<str
   query: new URLSearchParams(query),
   headers: {},
   body: Buffer.alloc(0),
-  caller: { tenant, keyId: 'k', scopes: ['events:read'], eventsPerSecond: 1000 },
+  caller: { tenant, kind: 'key', keyId: 'k', scopes: ['events:read'], eventsPerSecond: 1000 },
   requestId: 'bench',
   sourceIp: '127.0.0.1',
   now: new Date(),

@@ -110,6 +110,21 @@ create policy tenant on record.event for * to trailkeep_app, trailkeep_purger
 grant INSERT, SELECT on record.event to trailkeep_app;
 grant DELETE, SELECT on record.event to trailkeep_purger;
 
+create table record.event_token (
+  tenant_id uuid not null,
+  token text collate "C" not null,
+  occurred_at timestamp with time zone not null,
+  event_id uuid not null,
+  constraint event_token_pkey PRIMARY KEY (tenant_id, token, occurred_at, event_id)
+);
+alter table record.event_token owner to trailkeep_owner;
+alter table record.event_token enable row level security;
+alter table record.event_token force row level security;
+create policy tenant on record.event_token for * to trailkeep_app, trailkeep_purger
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT on record.event_token to trailkeep_app;
+grant DELETE, SELECT on record.event_token to trailkeep_purger;
+
 create table record.segment (
   segment_id uuid not null,
   key text not null,

@@ -1,15 +1,24 @@
 /** Who may call what. Keys, scopes, tenants and the policy a tenant sets. */
 import type { Category, Crud, Severity, Tier } from '#core/event/event.ts';
+import { ownPermissions } from './guard.ts';
+import type { Person, PrincipalKind } from './principal.ts';
 
-/** What a key may do. `admin` is the platform's own key: tenants and dead letters, never events. */
-export const scopes = ['events:write', 'events:read', 'keys:manage', 'policy:manage', 'admin'] as const;
+/** What a key may do: the permissions of guard.ts, and `admin`, the platform's own: tenants and dead letters, never events. */
+export const scopes = [...ownPermissions, 'admin'] as const;
 export type Scope = (typeof scopes)[number];
 
 /** The caller, as the authorizer hands it to every verb. The tenant comes from here and nowhere else. */
 export interface Caller {
   readonly tenant: string;
+  readonly kind: PrincipalKind;
+  /** Id of the API key; of a person `person:<sub>`. */
   readonly keyId: string;
+  /** Of a key. A person and a service account have none: their rights are their roles. */
   readonly scopes: readonly Scope[];
+  /** Of a person. */
+  readonly person?: Person;
+  /** Of a key of a service account: `service:<name>`, which assignments name. */
+  readonly serviceAccount?: string;
   readonly project?: string;
   readonly environment?: string;
   /** Sustained events a second this key may send; bursts of ten seconds' worth are allowed. */
@@ -30,6 +39,8 @@ export interface PublishedKey {
   readonly previousHash?: string;
   readonly previousUntil?: string;
   readonly scopes: readonly Scope[];
+  /** `service:<name>`: the key acts with that account's roles and has no scopes. */
+  readonly serviceAccount?: string;
   readonly project?: string;
   readonly environment?: string;
   readonly expiresAt?: string;

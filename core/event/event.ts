@@ -5,6 +5,8 @@
  * as the API returns it. Times are RFC 3339 in UTC with milliseconds.
  */
 
+import type { SealedGroup } from '#core/privacy/sealed.ts';
+
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 export type JsonObject = { readonly [key: string]: Json };
 
@@ -98,6 +100,8 @@ export interface Event {
   readonly producer: { readonly key: string; readonly seq?: number };
   /** Set when the tenant's schema registry flags instead of refusing: why the event broke its schema. */
   readonly schema_violation?: string;
+  /** In the stored form only: the personal values, encrypted. See core/privacy/sealed.ts. */
+  readonly sealed?: readonly SealedGroup[];
 }
 
 /**
@@ -105,7 +109,7 @@ export interface Event {
  * `severity` are hints that the catalogue overrules; `tenant` and `received_at` are never read.
  */
 export type EventInput = Pick<Event, 'action' | 'actor'> &
-  Partial<Omit<Event, 'tenant' | 'received_at' | 'producer' | 'schema_violation' | 'action' | 'actor'>> & {
+  Partial<Omit<Event, 'tenant' | 'received_at' | 'producer' | 'schema_violation' | 'sealed' | 'action' | 'actor'>> & {
     readonly producer?: { readonly seq?: number };
   };
 

@@ -1,6 +1,6 @@
 /** The places that accept and write lean on. Each comment is the promise its driver keeps. */
 import type { PublishedKey, TenantPolicy } from '#core/access/access.ts';
-import type { Event, Tier } from '#core/event/event.ts';
+import type { Event, EventInput, Tier } from '#core/event/event.ts';
 import type { Segment, SegmentPart, SegmentPlan } from './segment.ts';
 
 /** A queue that producers put messages on. */
@@ -183,4 +183,10 @@ export class Unavailable extends Error {
 /** What was asked for is not there (a segment that a sweep or an expiry removed). */
 export class Missing extends Error {
   override readonly name = 'Missing';
+}
+
+/** Trailkeep's own events, which tell of what happened to the trail itself. */
+export interface Recorder {
+  /** Durable on return, like a receipt of accept; rejects with `Unavailable`, and then what was to be recorded must not happen. */
+  record(tenant: string, events: readonly EventInput[], now: Date): Promise<void>;
 }

@@ -105,7 +105,7 @@ export function prepareEvent(item: JsonItem, by: PrepareContext): Result<Prepare
     targets: input.targets,
     tenant: by.tenant,
     version: input.version,
-  } satisfies { readonly [K in keyof Required<Event>]: Event[K] | undefined } as Event;
+  } satisfies { readonly [K in keyof Required<Omit<Event, 'sealed'>>]: Event[K] | undefined } as Event;
   // With what came in in order, and the fields above in order, this is the canonical text.
   const line = ordered ? JSON.stringify(event) : canonical(event as unknown as Json);
   return ok({ event, line, tier });

@@ -28,6 +28,7 @@ export async function authenticate(
   if (!key || !acceptsSecret(key, ports.sha256(given.secret), request.now, equal)) return undefined;
   return {
     tenant: key.tenant,
+    kind: 'key',
     keyId: key.keyId,
     scopes: key.scopes,
     eventsPerSecond: key.eventsPerSecond,

@@ -111,6 +111,7 @@ function callerOf(context: APIGatewayProxyEvent['requestContext']['authorizer'])
   const held = new Set(String(context.scopes ?? '').split(' '));
   return {
     tenant: String(context.tenant),
+    kind: 'key',
     keyId: String(context.keyId),
     scopes: scopes.filter((scope) => held.has(scope)),
     eventsPerSecond: Number(context.eventsPerSecond),

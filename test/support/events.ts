@@ -8,6 +8,7 @@ export const tenantB = '01890000-0000-7000-8000-00000000000b';
 
 export const callerA: Caller = {
   tenant: tenantA,
+  kind: 'key',
   keyId: 'aaaaaaaaaaaaaaaaaaaa',
   scopes: ['events:write', 'events:read', 'keys:manage', 'policy:manage'],
   eventsPerSecond: 10_000,

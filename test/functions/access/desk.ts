@@ -10,11 +10,12 @@ import { MemoryKeys, MemoryPolicies, MemoryProjects, MemoryTenants } from './reg
 
 export const admin: Caller = {
   tenant: platformTenant,
+  kind: 'key',
   keyId: 'pppppppppppppppppppp',
   scopes: ['admin'],
   eventsPerSecond: 1000,
 };
-export const callerB: Caller = { ...callerA, tenant: tenantB, keyId: 'bbbbbbbbbbbbbbbbbbbb' };
+export const callerB: Caller = { ...callerA, tenant: tenantB, kind: 'key', keyId: 'bbbbbbbbbbbbbbbbbbbb' };
 
 export function desk() {
   const control = new MemoryControl();
@@ -62,6 +63,7 @@ export async function ask<Ports>(verb: HttpVerb<Ports>, ports: Ports, asked: Ask
       ? {
           authorizer: {
             tenant: caller.tenant,
+            kind: 'key',
             keyId: caller.keyId,
             scopes: caller.scopes.join(' '),
             eventsPerSecond: String(caller.eventsPerSecond),

@@ -150,7 +150,13 @@ async function send(ports: Parameters<typeof accept>[0], tenant: string, batch: 
         httpRequest({
           json,
           headers: { 'content-type': 'application/json', 'idempotency-key': `batch-${batch}` },
-          caller: { tenant, keyId: 'aaaaaaaaaaaaaaaaaaaa', scopes: ['events:write'], eventsPerSecond: 1e6 },
+          caller: {
+            tenant,
+            kind: 'key' as const,
+            keyId: 'aaaaaaaaaaaaaaaaaaaa',
+            scopes: ['events:write'],
+            eventsPerSecond: 1e6,
+          },
           now: new Date(),
         }),
       );
@@ -209,7 +215,7 @@ test(`${events} events, ${kills} kills, ${postgresStops} stops of Postgres, ${ca
   let lost = 0;
   let lostInFeed = 0;
   for (const [tenant, ids] of promised) {
-    const caller = { tenant, keyId: 'k', scopes: ['events:read' as const], eventsPerSecond: 1 };
+    const caller = { tenant, kind: 'key' as const, keyId: 'k', scopes: ['events:read' as const], eventsPerSecond: 1 };
     const seen = new Map<string, number>();
     for (let cursor: string | null = ''; cursor !== null; ) {
       const query = new URLSearchParams({ limit: '1000', ...(cursor ? { cursor } : {}) });

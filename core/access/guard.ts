@@ -1,0 +1,42 @@
+/** Decisions, as verbs ask for them. functions/runtime/guard.ts answers, over the permission cache and the policy engine. */
+import type { Category, DataClass } from '#core/event/event.ts';
+import type { Caller } from './access.ts';
+import type { Circumstances } from './principal.ts';
+import type { View } from './view.ts';
+
+/** Trailkeep's own permissions, in the module `trailkeep`; keys hold them as scopes. */
+export const ownPermissions = [
+  'events:write',
+  'events:read',
+  'events:export',
+  'fields:unmask',
+  'keys:manage',
+  'policy:manage',
+  'access:manage',
+  'access:check',
+  'privacy:request',
+  'privacy:approve',
+  'holds:manage',
+  'breakglass:use',
+  'breakglass:review',
+] as const;
+export type OwnPermission = (typeof ownPermissions)[number];
+
+/** What a reader may see, decided once for each (category, data class) that comes up. */
+export interface Sight {
+  /** Undefined: events of this kind are not for this caller, and look as if they were not there. */
+  view(category: Category, dataClass: DataClass): View | undefined;
+  /** Whether a view shows more than the caller's usual one, so that `field.unmask` must be recorded. */
+  unmasks(category: Category, dataClass: DataClass): boolean;
+}
+
+export interface Guard {
+  /** The caller, when it may. Throws `unauthenticated`, `forbidden`, or `unavailable` when nobody can tell: never a yes in doubt. */
+  require(
+    request: { readonly caller: Caller | undefined },
+    permission: OwnPermission,
+    at: Circumstances,
+  ): Promise<Caller>;
+  /** What this caller sees of events, for this purpose. Needs `events:read` already. */
+  sight(caller: Caller, at: Circumstances): Promise<Sight>;
+}

@@ -1,0 +1,2 @@
+-- To be filled.
+set local role trailkeep_owner;
