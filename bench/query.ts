@@ -9,7 +9,7 @@ import { planSegment } from '#core/record/plan-segment.ts';
 import { feed } from '#functions/query/feed.http.ts';
 import { type SearchPorts, search } from '#functions/query/search.http.ts';
 import { show } from '#functions/query/show.http.ts';
-import { openEnvelope } from '#functions/record/envelope-codec.ts';
+import { openEnvelope } from '#functions/runtime/envelope-codec.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
 import { createCatalogue } from '#stores/postgres/catalogue.ts';
 import { createCriticalEvents } from '#stores/postgres/critical-events.ts';

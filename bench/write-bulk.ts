@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import type { EventLine } from '#core/record/envelope.ts';
 import { planSegment } from '#core/record/plan-segment.ts';
-import { openEnvelope } from '#functions/record/envelope-codec.ts';
+import { openEnvelope } from '#functions/runtime/envelope-codec.ts';
 import { compress } from '#stores/s3/seekable-gzip.ts';
 import { encodeSidecar, segmentOf } from '#stores/s3/segment-index.ts';
 import { newId, startPlace } from './place.ts';

@@ -5,8 +5,8 @@
 import { pipeline } from 'node:stream/promises';
 import { categories, results, severities } from '#core/event/event.ts';
 import type { EventLine } from '#core/record/envelope.ts';
-import { openEnvelope } from '#functions/record/envelope-codec.ts';
 import { type WritePorts, write } from '#functions/record/write.ts';
+import { openEnvelope } from '#functions/runtime/envelope-codec.ts';
 import type { QueueMessage } from '#functions/runtime/queue.ts';
 import { createLedger } from '#stores/postgres/ledger.ts';
 import { contextKey, newId, startPlace } from './place.ts';

@@ -20,7 +20,15 @@ export const defaultCatalogue: readonly CatalogueRule[] = [
     'audit.*',
     'admin.*',
     'secret.*',
+    'assignment.*',
+    'break_glass.*',
+    'field.*',
+    'privacy.*',
+    'hold.*',
+    'issuer.*',
   ].map((action): CatalogueRule => ({ action, category: 'critical', severity: 'medium' })),
+  // Who read the trail: as many as there are questions.
+  { action: 'audit_log.*', category: 'system', crud: 'r' },
   { action: 'export.*', category: 'critical', severity: 'medium' },
   { action: 'data.export', category: 'critical', severity: 'medium', crud: 'r' },
   // Log-ins and sessions.

@@ -19,6 +19,9 @@ import { isUuidv7, uuidTime } from '../event/uuid.ts';
 import { validateInput } from '../event/validate.ts';
 import { fromCloudEvent, isCloudEvent } from './cloudevents.ts';
 
+/** The producer of Trailkeep's own events; API keys have 20 characters, so none is called that. */
+export const ownProducer = 'trailkeep';
+
 /** Who sends, when, and by which rules. */
 export interface PrepareContext {
   readonly tenant: string;

@@ -14,12 +14,12 @@ import { type SplitBody, splitBody } from '#core/record/body.ts';
 import { Limiter } from '#core/record/limiter.ts';
 import type { Claim, Claims, Control, Outlet } from '#core/record/ports.ts';
 import { type PrepareContext, prepareEvent } from '#core/record/prepare.ts';
+import { packEnvelopes } from '#functions/runtime/envelope-codec.ts';
 import { onHttp, requireScope } from '#functions/runtime/http.ts';
 import { metric } from '#functions/runtime/observe.ts';
 import { openClaims, openControl, openOutlets } from '#functions/runtime/open.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
 import { requestText } from './body.ts';
-import { packEnvelopes } from './envelope-codec.ts';
 import { derivedId, newSeed, seededIds, sha256Hex } from './ids.ts';
 
 export interface AcceptPorts {

@@ -11,10 +11,10 @@ import { compileSchemas } from '#core/event/registry.ts';
 import { sniffBody } from '#core/record/body.ts';
 import type { Control, DeadLetters, Outlet } from '#core/record/ports.ts';
 import { prepareEvent } from '#core/record/prepare.ts';
+import { packEnvelopes } from '#functions/runtime/envelope-codec.ts';
 import { metric } from '#functions/runtime/observe.ts';
 import { openControl, openDeadLetters, openOutlets } from '#functions/runtime/open.ts';
 import { onQueue, type QueueMessage } from '#functions/runtime/queue.ts';
-import { packEnvelopes } from './envelope-codec.ts';
 import { derivedId, seededIds } from './ids.ts';
 
 export interface IntakePorts {

@@ -10,9 +10,9 @@ import type { EventLine } from '#core/record/envelope.ts';
 import { planSegment } from '#core/record/plan-segment.ts';
 import { type Announcer, type DeadLetters, type Ledger, type Segments, Unavailable } from '#core/record/ports.ts';
 import type { Segment } from '#core/record/segment.ts';
+import { openEnvelope } from '#functions/runtime/envelope-codec.ts';
 import { logger, metric } from '#functions/runtime/observe.ts';
 import type { QueueMessage } from '#functions/runtime/queue.ts';
-import { openEnvelope } from './envelope-codec.ts';
 
 export interface WritePorts {
   readonly segments: Segments;

@@ -36,6 +36,7 @@ import { SqsIntakeQueues } from '#stores/sqs/intake-queues.ts';
 import { SqsOutlet } from '#stores/sqs/outlet.ts';
 import { deriveKey, SsmSecrets } from '#stores/ssm/secrets.ts';
 import { readEnv } from './env.ts';
+import { createRecorder } from './recorder.ts';
 
 /** Remembers what an opener made; a failed opening is forgotten. */
 function once<T>(open: () => T): () => T {
@@ -63,6 +64,7 @@ export function openOutlets() {
   const env = readEnv('CRITICAL_QUEUE_URL', 'BULK_QUEUE_URL');
   return { critical: new SqsOutlet(sqs(), env.CRITICAL_QUEUE_URL), bulk: new SqsOutlet(sqs(), env.BULK_QUEUE_URL) };
 }
+export const openRecorder = () => createRecorder(openOutlets());
 
 // Dead letters and intake queues.
 export const openDeadLetters = () => new SqsDeadLetters(sqs(), readEnv('DEAD_LETTER_QUEUE_URL').DEAD_LETTER_QUEUE_URL);

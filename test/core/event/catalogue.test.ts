@@ -36,6 +36,8 @@ describe('our catalogue', () => {
     ['aws.s3.GetObject', 'api_calls', 'bulk', 'r'],
     ['aws.signin.ConsoleLogin', 'auth_events', 'critical', 'u'],
     ['api.call', 'api_calls', 'bulk', 'u'],
+    ['audit_log.search', 'system', 'bulk', 'r'],
+    ['privacy.request.verified', 'critical', 'critical', 'u'],
     ['system.start', 'system', 'bulk', 'c'],
     ['deploy.finish', 'operations', 'bulk', 'u'],
     ['document.view', 'user_activity', 'bulk', 'r'],

@@ -6,7 +6,7 @@ import { type Fault, Problem } from '#core/event/problem.ts';
 import { Limiter } from '#core/record/limiter.ts';
 import { type Claim, Unavailable } from '#core/record/ports.ts';
 import { type AcceptPorts, accept } from '#functions/record/accept.http.ts';
-import { openEnvelope } from '#functions/record/envelope-codec.ts';
+import { openEnvelope } from '#functions/runtime/envelope-codec.ts';
 import type { HttpRequest } from '#functions/runtime/request.ts';
 import { callerA, httpRequest, tenantA, tenantB } from '#test/support/events.ts';
 

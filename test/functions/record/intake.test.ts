@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { TenantPolicy } from '#core/access/access.ts';
 import type { Tier } from '#core/event/event.ts';
-import { openEnvelope } from '#functions/record/envelope-codec.ts';
 import { type IntakePorts, intake } from '#functions/record/intake.queue.ts';
+import { openEnvelope } from '#functions/runtime/envelope-codec.ts';
 import type { QueueMessage } from '#functions/runtime/queue.ts';
 import { tenantA, tenantB } from '#test/support/events.ts';
 

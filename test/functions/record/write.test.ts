@@ -4,9 +4,9 @@ import { uuidv7 } from '#core/event/uuid.ts';
 import type { EventLine } from '#core/record/envelope.ts';
 import { Unavailable } from '#core/record/ports.ts';
 import type { Segment, SegmentPlan } from '#core/record/segment.ts';
-import { packEnvelopes } from '#functions/record/envelope-codec.ts';
 import { sweep } from '#functions/record/sweep.schedule.ts';
 import { type WritePorts, write } from '#functions/record/write.ts';
+import { packEnvelopes } from '#functions/runtime/envelope-codec.ts';
 import type { QueueMessage } from '#functions/runtime/queue.ts';
 import { tenantA, tenantB } from '#test/support/events.ts';
 

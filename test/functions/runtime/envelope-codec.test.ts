@@ -2,7 +2,7 @@ import { zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { envelopeRawBytesMax } from '#core/record/envelope.ts';
-import { openEnvelope, packEnvelopes } from '#functions/record/envelope-codec.ts';
+import { openEnvelope, packEnvelopes } from '#functions/runtime/envelope-codec.ts';
 import { tenantA, tenantB } from '#test/support/events.ts';
 
 const line = (id: string, padding = '') => JSON.stringify({ id, padding, tenant: tenantA });
