@@ -33,6 +33,7 @@ describe('somebody', () => {
   test('is who the key was made for', async () => {
     expect(await ask(`Bearer ${text}`)).toEqual({
       tenant: tenantA,
+      kind: 'key',
       keyId: made.keyId,
       scopes: ['events:read', 'events:write'],
       project: 'shop',

@@ -18,6 +18,7 @@ describe('a key', () => {
     expect(made.status).toBe(201);
     expect(await who(ports, made.json.key)).toEqual({
       tenant: tenantA,
+      kind: 'key',
       keyId: made.json.key_id,
       scopes: ['events:write'],
       eventsPerSecond: callerA.eventsPerSecond,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { tenantScopes } from '#core/access/key.ts';
 import { authenticate } from '#functions/access/authenticate.authorizer.ts';
 import { bootstrap } from '#functions/access/bootstrap.deploy.ts';
 import { policy } from '#functions/access/policy.http.ts';
@@ -43,7 +44,7 @@ describe('tenants', () => {
     const ports = desk();
     const { id } = (await ask_(ports, 'POST', '/v1/tenants', { json: { name: 'Acme' } })).json;
     const made = await ask_(ports, 'POST', `/v1/tenants/${id}/keys`, { json: { name: 'first' } });
-    expect(made.json).toMatchObject({ scopes: ['events:write', 'events:read', 'keys:manage', 'policy:manage'] });
+    expect(made.json).toMatchObject({ scopes: [...tenantScopes] });
     const headers = { authorization: `Bearer ${made.json.key}` };
     expect(await authenticate(ports, { headers, now: new Date() })).toMatchObject({ tenant: id });
     const refused = await ask_(ports, 'POST', `/v1/tenants/${id}/keys`, { json: { name: 'x', scopes: ['admin'] } });

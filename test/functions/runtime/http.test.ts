@@ -42,7 +42,6 @@ describe('a request', () => {
 
   test('has the caller that the authorizer found, with known scopes only', async () => {
     const authorizer = { tenant: 't', keyId: 'k', scopes: 'events:read root', eventsPerSecond: '50', project: 'p' };
-      kind: 'key',
     const request = await seen(proxyEvent({ authorizer }));
     expect(request.caller).toEqual({
       tenant: 't',
