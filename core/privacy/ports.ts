@@ -39,6 +39,15 @@ export interface TenantKeys {
   readonly blind: CipherKey;
 }
 
+export interface WantedKey {
+  readonly tenant: string;
+  readonly subject: string;
+  readonly aliases: ReadonlySet<string>;
+}
+
+/** How a map of many tenants' subjects names one. */
+export const subjectName = (tenant: string, subject: string): string => `${tenant}/${subject}`;
+
 /**
  * Keys by subject. A subject is the id of a person as events carry it, in NFC; actor, target and `subject` with one id
  * are one person.
@@ -47,14 +56,11 @@ export interface SubjectKeys {
   /** At most five minutes old. Rejects with `Unavailable` when KMS and the cache have none. */
   tenant(tenant: string): Promise<TenantKeys>;
   /**
-   * The keys to write with, made where there were none; at most five minutes old. For a subject whose erasure is under
-   * way: a key that is stored nowhere. `aliases` (e-mail addresses) are remembered so that a search by address finds
-   * the subject; they die with it.
+   * The keys to write with, by `subjectName`, made where there were none; at most five minutes old. For a subject whose
+   * erasure is under way: a key that is stored nowhere. `aliases` (e-mail addresses) are remembered so that a search
+   * by address finds the subject; they die with it.
    */
-  forWriting(
-    tenant: string,
-    subjects: readonly { readonly subject: string; readonly aliases: readonly string[] }[],
-  ): Promise<ReadonlyMap<string, DataKey>>;
+  forWriting(wanted: readonly WantedKey[]): Promise<ReadonlyMap<string, DataKey>>;
   /** The keys that envelopes name, as they are now: never cached past a request. An unknown id is `shredded`. */
   open(tenant: string, ids: readonly string[]): Promise<ReadonlyMap<string, OpenedKey>>;
   /** All keys of subjects that are not destroyed (a person that came back after an erasure has a new one). */
