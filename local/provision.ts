@@ -1,9 +1,11 @@
 /**
- * Makes what the template declares: buckets, queues, topics, subscriptions and parameters, through the same
+ * Makes what the template declares: buckets, queues, topics, subscriptions, parameters and keys, through the same
  * calls that anyone would make to AWS. Making what exists brings its settings up to date and keeps its data.
  *
- * Left out knowingly: lifecycle rules (nothing expires by itself on this machine) and encryption.
+ * Left out knowingly: lifecycle rules (nothing expires by itself on this machine), encryption of
+ * what AWS stores, and the rotation and the policies of keys.
  */
+import { CreateKeyCommand, DescribeKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import {
   CreateBucketCommand,
   PutBucketVersioningCommand,
@@ -13,6 +15,7 @@ import {
 import { CreateTopicCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client-sns';
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import postgres from 'postgres';
+import { keyIdTag } from './cloud/kms.ts';
 import type { Sqs } from './sqs-client.ts';
 import { type Loaded, type RunningResource, TemplateError } from './template.ts';
 
@@ -22,6 +25,7 @@ export interface Endpoints {
   readonly sqs: string;
   readonly sns: string;
   readonly ssm: string;
+  readonly kms: string;
   readonly lambda: string;
 }
 
@@ -30,14 +34,16 @@ export async function provision(loaded: Loaded, endpoints: Endpoints, sqs: Sqs):
   const s3 = new S3Client({ ...common, endpoint: endpoints.s3, forcePathStyle: true });
   const sns = new SNSClient({ ...common, endpoint: endpoints.sns });
   const ssm = new SSMClient({ ...common, endpoint: endpoints.ssm });
+  const kms = new KMSClient({ ...common, endpoint: endpoints.kms });
   try {
     await Promise.all(loaded.of('AWS::S3::Bucket').map((bucket) => makeBucket(s3, bucket)));
     await makeQueues(sqs, loaded.of('AWS::SQS::Queue'));
     await Promise.all(loaded.of('AWS::SNS::Topic').map((topic) => makeTopic(sns, topic)));
     await Promise.all(loaded.of('AWS::SNS::Subscription').map((one) => subscribe(sns, one)));
     await Promise.all(loaded.of('AWS::SSM::Parameter').map((parameter) => putParameter(ssm, parameter)));
+    await Promise.all(loaded.of('AWS::KMS::Key').map((key) => makeKey(kms, key)));
   } finally {
-    for (const client of [s3, sns, ssm]) client.destroy();
+    for (const client of [s3, sns, ssm, kms]) client.destroy();
   }
 }
 
@@ -126,6 +132,22 @@ async function putParameter(ssm: SSMClient, { attributes, properties }: RunningR
       Overwrite: true,
     }),
   );
+}
+
+async function makeKey(kms: KMSClient, { attributes, properties }: RunningResource): Promise<void> {
+  const KeyId = attributes.KeyId!;
+  try {
+    await kms.send(new DescribeKeyCommand({ KeyId }));
+  } catch (error) {
+    if ((error as Error).name !== 'NotFoundException') throw error;
+    await kms.send(
+      new CreateKeyCommand({
+        Description: String(properties.Description ?? ''),
+        ...(properties.KeySpec === undefined ? {} : { KeySpec: properties.KeySpec as 'SYMMETRIC_DEFAULT' }),
+        Tags: [{ TagKey: keyIdTag, TagValue: KeyId }],
+      }),
+    );
+  }
 }
 
 /** What RDS makes with a cluster: its database, its master user, and the role that allows IAM logins. */

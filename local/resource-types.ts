@@ -4,6 +4,8 @@
  * A type in neither list stops the start: what CDK declares and nobody runs would be a silent difference.
  */
 
+import { kmsKeyIdOf } from './cloud/kms-keys.ts';
+
 /** Attributes of a resource that runs here: what `Ref` and `Fn::GetAtt` answer. */
 export interface Attributes {
   readonly ref: string;
@@ -68,6 +70,10 @@ export const runs: Readonly<Record<string, Naming>> = {
   'AWS::SSM::Parameter': (one) => {
     const ref = one.name('Name') ?? `/${made(one)}`;
     return { ref, Value: String(one.properties.Value), Type: String(one.properties.Type ?? 'String') };
+  },
+  'AWS::KMS::Key': (one, place) => {
+    const ref = kmsKeyIdOf(made(one));
+    return { ref, KeyId: ref, Arn: arn(place, 'kms', `key/${ref}`) };
   },
   'AWS::Lambda::Function': (one, place) => {
     const ref = one.name('FunctionName') ?? made(one);
@@ -146,7 +152,6 @@ const noIam = 'permissions are not enforced here; tests of the template check th
 const noNetwork = 'one machine has no network to divide';
 const oneDatabase = 'the local PostgreSQL stands for the whole cluster';
 const noAlarms = 'metrics are lines in the function logs here; nothing watches them';
-const noKeys = 'the disk is not encrypted here';
 const noEdge = 'requests come straight from this machine';
 const noDeploy = 'only a deployment needs it';
 
@@ -160,8 +165,7 @@ export const ignored: Readonly<Record<string, string>> = {
   'AWS::S3::BucketPolicy': noIam,
   'AWS::SQS::QueuePolicy': noIam,
   'AWS::SNS::TopicPolicy': noIam,
-  'AWS::KMS::Key': noKeys,
-  'AWS::KMS::Alias': noKeys,
+  'AWS::KMS::Alias': 'keys are named by their ARNs here',
   'AWS::EC2::VPC': noNetwork,
   'AWS::EC2::Subnet': noNetwork,
   'AWS::EC2::RouteTable': noNetwork,

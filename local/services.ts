@@ -22,7 +22,7 @@ export interface Services {
 export interface ServiceCall {
   /** The access key id of the signature: each function has its physical name as its own, everyone else `local`. */
   readonly caller: string;
-  /** As the SDK's endpoint variables name it: s3, sqs, sns, ssm, lambda, secretsmanager. */
+  /** As the SDK's endpoint variables name it: s3, sqs, sns, ssm, kms, lambda, secretsmanager. */
   readonly service: string;
   /** As AWS names it, like PutObject. */
   readonly operation: string;

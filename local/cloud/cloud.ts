@@ -1,6 +1,6 @@
 /**
- * The AWS services that Trailkeep uses, on one local port: S3, SQS, SNS, SSM, Secrets Manager and the Lambda API.
- * They speak the real protocols to the real SDKs and keep their state in one folder.
+ * The AWS services that Trailkeep uses, on one local port: S3, SQS, SNS, SSM, KMS, Secrets Manager and the
+ * Lambda API. They speak the real protocols to the real SDKs and keep their state in one folder.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { type CallListener, callerOf, type ServiceCall } from '../services.ts';
 import { AwsError, type Exchange, notImplemented, type Reply, type Service } from './exchange.ts';
 import { Faults } from './faults.ts';
+import { Kms } from './kms.ts';
 import { LambdaApi } from './lambda-api.ts';
 import { S3 } from './s3.ts';
 import { Secrets } from './secrets.ts';
@@ -43,6 +44,7 @@ export interface Cloud {
   readonly sqs: Sqs;
   readonly sns: Sns;
   readonly ssm: Ssm;
+  readonly kms: Kms;
   readonly secrets: Secrets;
   readonly lambda: LambdaApi;
   readonly faults: Faults;
@@ -76,6 +78,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   const { releaseHeld = false } = options;
   const sqs = new Sqs({ folder: join(folder, 'sqs'), fsync, base: () => url, releaseHeld, ...place });
   const ssm = new Ssm({ folder: join(folder, 'ssm'), now, ...place });
+  const kms = new Kms({ folder: join(folder, 'kms'), now, ...place });
   const secrets = new Secrets();
   const lambda = new LambdaApi({ folder: join(folder, 'lambda'), ...place });
   const sns = new Sns({
@@ -90,7 +93,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       toFunction: (arn, event) => lambda.start(arn, event),
     },
   });
-  const services = { s3, sqs, sns, ssm, secrets, lambda };
+  const services = { s3, sqs, sns, ssm, kms, secrets, lambda };
   const faults = new Faults();
   handle = async (exchange) => {
     const reply = await dispatch(services, faults, exchange);
@@ -114,13 +117,14 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   };
 }
 
-type Services = Pick<Cloud, 's3' | 'sqs' | 'sns' | 'ssm' | 'secrets' | 'lambda'>;
+type Services = Pick<Cloud, 's3' | 'sqs' | 'sns' | 'ssm' | 'kms' | 'secrets' | 'lambda'>;
 
 /** Who is meant: by the target header, the form that only SNS posts, the path that only Lambda has; else S3. */
 function serviceOf(services: Services, { headers, method, rawPath }: Exchange): Service {
   const target = headers['x-amz-target'];
   if (target?.startsWith('AmazonSQS.')) return services.sqs;
   if (target?.startsWith('AmazonSSM.')) return services.ssm;
+  if (target?.startsWith('TrentService.')) return services.kms;
   if (target?.startsWith('secretsmanager.')) return services.secrets;
   if (target !== undefined) throw notImplemented(target);
   if (rawPath.startsWith('/2015-03-31/')) return services.lambda;
@@ -208,7 +212,10 @@ function listen(server: Server, port: number): Promise<number> {
 
 const environment = (url: string, region: string): Record<string, string> => ({
   ...Object.fromEntries(
-    ['S3', 'SQS', 'SNS', 'SSM', 'LAMBDA', 'SECRETS_MANAGER'].map((service) => [`AWS_ENDPOINT_URL_${service}`, url]),
+    ['S3', 'SQS', 'SNS', 'SSM', 'KMS', 'LAMBDA', 'SECRETS_MANAGER'].map((service) => [
+      `AWS_ENDPOINT_URL_${service}`,
+      url,
+    ]),
   ),
   AWS_REGION: region,
   AWS_ACCESS_KEY_ID: 'local',

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { KMSClient } from '@aws-sdk/client-kms';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
@@ -30,6 +31,7 @@ export function clientsOf(endpoint: string) {
     sqs: new SQSClient(common),
     sns: new SNSClient(common),
     ssm: new SSMClient(common),
+    kms: new KMSClient(common),
     lambda: new LambdaClient(common),
     secrets: new SecretsManagerClient(common),
   };
