@@ -1,0 +1,145 @@
+/**
+ * Which values of an event are personal, to which part of it they belong and whose they are.
+ *
+ * The defaults take what names or describes a person: ids, names and addresses of people, IP address, user agent,
+ * location, session, free text, before and after, and all metadata. Words that a program chose stay clear: action,
+ * category, outcome, times, service, types, request and trace ids, ids of machines and of things.
+ */
+import type { Event, Json, JsonObject, Party } from '#core/event/event.ts';
+import type { FieldGroup } from '../access/view.ts';
+import { escapeToken, type Tags } from './tags.ts';
+
+/** How a value can still be found: as the id of its subject, as one of its addresses, or as a value many share. */
+export type Findable = 'subject' | 'email' | 'ip';
+
+export interface PersonalField {
+  /** RFC 6901 */
+  readonly at: string;
+  readonly value: Json;
+  readonly group: FieldGroup;
+  /** Id of the person whose value it is; undefined: of nobody we know. */
+  readonly owner: string | undefined;
+  readonly find?: Findable;
+}
+
+/** Actors of these types are no people. Any other actor is taken for one: better a machine sealed than a person clear. */
+const machineTypes = new Set([
+  'service',
+  'system',
+  'machine',
+  'application',
+  'app',
+  'api_key',
+  'agent',
+  'bot',
+  'job',
+  'integration',
+  'role',
+  'aws_service',
+  'host',
+  'process',
+]);
+/** Targets of these types are people. Any other target is taken for a thing. */
+const personTypes = new Set([
+  'user',
+  'person',
+  'customer',
+  'patient',
+  'employee',
+  'member',
+  'contact',
+  'admin',
+  'guest',
+  'visitor',
+  'student',
+  'candidate',
+  'data_subject',
+]);
+
+export const isPersonActor = (type: string): boolean => !machineTypes.has(type);
+export const isPersonTarget = (type: string): boolean => personTypes.has(type);
+
+/** The personal fields of an event, in a fixed order. */
+export function personalFields(event: Event, tags: Tags | undefined): PersonalField[] {
+  const fields: PersonalField[] = [];
+  const { actor, on_behalf_of, targets, context, outcome, changes, metadata, subject } = event;
+  const actingPerson = isPersonActor(actor.type) ? actor.id : on_behalf_of?.find((one) => isPersonActor(one.type))?.id;
+  const concerned =
+    named(event, tags?.subject) ?? subject ?? targets?.find((one) => isPersonTarget(one.type))?.id ?? actingPerson;
+  const stays = (at: string) => tags?.classes.get(at) === 'none';
+  const add = (
+    at: string,
+    value: Json | undefined,
+    group: FieldGroup,
+    owner: string | undefined,
+    find?: Findable,
+  ): void => {
+    if (value === undefined || stays(at)) return;
+    fields.push(find === undefined ? { at, value, group, owner } : { at, value, group, owner, find });
+  };
+  const addObject = (at: string, value: JsonObject | undefined, group: FieldGroup, owner: string | undefined) => {
+    if (value === undefined) return;
+    // Names of keys stay clear only where the tenant spoke of them.
+    const tagged = tags && Object.keys(value).some((name) => tags.classes.has(`${at}/${escapeToken(name)}`));
+    if (!tagged) add(at, value, group, owner);
+    else for (const [name, inner] of Object.entries(value)) add(`${at}/${escapeToken(name)}`, inner, group, owner);
+  };
+  const addParty = (at: string, party: Party) => {
+    const person = isPersonActor(party.type) ? party.id : undefined;
+    if (person !== undefined) {
+      add(`${at}/id`, party.id, 'who', person, 'subject');
+      add(`${at}/name`, party.name, 'who', person);
+    }
+    add(`${at}/email`, party.email, 'who', person, person === undefined ? undefined : 'email');
+    addObject(`${at}/metadata`, party.metadata, 'who', person);
+  };
+
+  addParty('/actor', actor);
+  for (const [index, party] of on_behalf_of?.entries() ?? []) addParty(`/on_behalf_of/${index}`, party);
+  if (context) {
+    add('/context/ip', context.ip, 'where', actingPerson, 'ip');
+    add('/context/user_agent', context.user_agent, 'where', actingPerson);
+    add('/context/location', context.location, 'where', actingPerson);
+    add('/context/session_id', context.session_id, 'where', actingPerson);
+  }
+  targets?.forEach((target, index) => {
+    const person = isPersonTarget(target.type) ? target.id : undefined;
+    if (person !== undefined) {
+      add(`/targets/${index}/id`, target.id, 'target_identity', person, 'subject');
+      add(`/targets/${index}/name`, target.name, 'target_identity', person);
+    }
+    addObject(`/targets/${index}/metadata`, target.metadata, 'target_identity', person ?? concerned);
+  });
+  add('/subject', subject, 'target_identity', subject, 'subject');
+  add('/outcome/reason', outcome.reason, 'payload', concerned);
+  addObject('/metadata', metadata, 'payload', concerned);
+  changes?.forEach((change, index) => {
+    add(`/changes/${index}/before`, change.before, 'diff', concerned);
+    add(`/changes/${index}/after`, change.after, 'diff', concerned);
+  });
+  return fields;
+}
+
+/** The text at a pointer into the event. */
+function named(event: Event, pointer: string | undefined): string | undefined {
+  if (pointer === undefined) return undefined;
+  const value = valueAt(event as unknown as Json, pointer);
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** The value at an RFC 6901 pointer, or undefined. */
+export function valueAt(root: Json, pointer: string): Json | undefined {
+  let value: Json | undefined = root;
+  for (const part of partsOf(pointer)) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;
+    value = (value as { readonly [key: string]: Json })[part];
+  }
+  return value;
+}
+
+/** The parts of a pointer, unescaped. */
+export const partsOf = (pointer: string): string[] =>
+  pointer
+    .split('/')
+    .slice(1)
+    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
