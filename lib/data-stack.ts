@@ -1,5 +1,5 @@
 /**
- * Everything that holds something: buckets, queues, the topic and Aurora. Protected in prod; consumers write
+ * Everything that holds something: buckets, queues, the topic, keys and Aurora. Protected in prod; consumers write
  * their own permissions, so that this stack never depends on them.
  */
 import { ArnFormat, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
@@ -29,6 +29,10 @@ const databaseName = 'trailkeep';
 
 export class DataStack extends Stack {
   readonly key: Key | undefined;
+  /** Wraps the tenants' key-encryption keys. Without it no personal field of any tenant can be read again. */
+  readonly tenantKeys: Key;
+  /** Wraps keys that are retained after an erasure: other verbs hold it than those that read events. */
+  readonly vaultKey: Key;
   readonly control: Bucket;
   readonly segments: Bucket;
   readonly archive: Bucket;
@@ -46,7 +50,9 @@ export class DataStack extends Stack {
   constructor(scope: Construct, id: string, settings: Settings, network: NetworkStack, props: StackProps) {
     super(scope, id, props);
     const { removal, archive } = settings;
-    this.key = settings.encryption.ownKey ? this.#makeKey() : undefined;
+    this.key = settings.encryption.ownKey ? this.#makeKey('Key', 'data at rest', removal) : undefined;
+    this.tenantKeys = this.#makeKey('TenantKeys', "tenants' key-encryption keys", removal);
+    this.vaultKey = this.#makeKey('VaultKey', 'keys that are retained after an erasure', removal);
     const common = { removal, key: this.key };
 
     this.control = makeBucket(this, 'Control', {
@@ -117,11 +123,12 @@ export class DataStack extends Stack {
     });
   }
 
-  #makeKey(): Key {
-    return new Key(this, 'Key', {
-      description: 'Trailkeep: data at rest',
+  /** CDK's default policy: the account's IAM decides. Its keys go with a stage's data, 30 days later. */
+  #makeKey(id: string, purpose: string, removal: Settings['removal']): Key {
+    return new Key(this, id, {
+      description: `Trailkeep: ${purpose}`,
       enableKeyRotation: true,
-      removalPolicy: RemovalPolicy.RETAIN,
+      removalPolicy: removal === 'retain' ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     });
   }
 

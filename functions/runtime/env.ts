@@ -15,6 +15,10 @@ export interface Env {
   /** JSON: the queues and their dead-letter queues that the admin verb may look into, `[{name, url, deadLetterUrl}]`. */
   DEAD_LETTER_SOURCES: string;
   ANNOUNCE_TOPIC_ARN: string;
+  /** The KMS key that wraps the tenants' key-encryption keys. */
+  TENANT_KEYS_KEY_ARN: string;
+  /** The KMS key that wraps subjects' keys which are retained after an erasure. */
+  VAULT_KEY_ARN: string;
   DATABASE_HOST: string;
   DATABASE_PORT: string;
   DATABASE_NAME: string;

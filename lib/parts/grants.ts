@@ -60,6 +60,22 @@ export const announce = (data: DataStack) => [
   ...keyThrough(data, 'sns', ['kms:GenerateDataKey', 'kms:Decrypt']),
 ];
 
+/** One purpose and always for a named tenant: the context is part of what KMS decrypts by, and stands in CloudTrail. */
+const forTenant = (purpose: string) => ({
+  StringEquals: { 'kms:EncryptionContext:purpose': purpose },
+  Null: { 'kms:EncryptionContext:tenant': 'false' },
+});
+
+/** Tenants' key-encryption keys: make one that is missing, unwrap one that is there. */
+export const sealFields = (data: DataStack) => [
+  allow(['kms:GenerateDataKey', 'kms:Decrypt'], [data.tenantKeys.keyArn], forTenant('tenant-key')),
+];
+
+/** Keys that are retained after an erasure: into the vault and out of it. */
+export const vaultKeys = (data: DataStack) => [
+  allow(['kms:Encrypt', 'kms:Decrypt'], [data.vaultKey.keyArn], forTenant('vaulted-key')),
+];
+
 /** Log in to Postgres with an IAM token as one role. */
 export const login = (data: DataStack, user: string) => [allow(['rds-db:connect'], [data.loginArn(user)])];
 

@@ -3,7 +3,7 @@ import { Construct } from 'constructs';
 import type { DataStack } from '../data-stack.ts';
 import { speaksPostgres } from '../parts/database-env.ts';
 import { type Inside, makeVerb, type Place, type Verb } from '../parts/function.ts';
-import { readObjects } from '../parts/grants.ts';
+import { readObjects, sealFields } from '../parts/grants.ts';
 
 export interface QueryProps extends Place {
   readonly data: DataStack;
@@ -23,8 +23,12 @@ export class Query extends Construct {
       timeoutSeconds: 29,
       canary: true,
       inside: database.inside,
-      environment: { ...database.environment, SEGMENTS_BUCKET: data.segments.bucketName },
-      permissions: [...database.permissions, ...readObjects(data, data.segments, 'segments/')],
+      environment: {
+        ...database.environment,
+        SEGMENTS_BUCKET: data.segments.bucketName,
+        TENANT_KEYS_KEY_ARN: data.tenantKeys.keyArn,
+      },
+      permissions: [...database.permissions, ...readObjects(data, data.segments, 'segments/'), ...sealFields(data)],
     };
     this.search = makeVerb(this, 'Search', props, { ...common, bundle: 'query-search', memoryMb: 1769 });
     this.show = makeVerb(this, 'Show', props, { ...common, bundle: 'query-show', memoryMb: 1024 });

@@ -13,6 +13,7 @@ import {
   listObjects,
   readObjects,
   readPresent,
+  sealFields,
   send,
   writeObjects,
 } from '../parts/grants.ts';
@@ -124,9 +125,11 @@ export class Record extends Construct {
         ...unreadable,
         SEGMENTS_BUCKET: data.segments.bucketName,
         ANNOUNCE_TOPIC_ARN: data.announce.topicArn,
+        TENANT_KEYS_KEY_ARN: data.tenantKeys.keyArn,
       },
       permissions: [
         ...database.permissions,
+        ...sealFields(data),
         // After a lost answer: whether the object that is there already is our own.
         ...readPresent(data, data.segments, 'segments/'),
         ...writeObjects(data, data.segments, 'segments/'),

@@ -1,7 +1,7 @@
 /** What must hold in every template, whatever the parts look like. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { type Resolver, resolverOf } from './support/resolve.ts';
+import { account, type Resolver, resolverOf } from './support/resolve.ts';
 import { type Assembly, type Json, synthesize } from './support/synthesize.ts';
 
 const stages: readonly (readonly [string, Assembly, Resolver])[] = ['dev', 'prod'].map((stage) => {
@@ -14,7 +14,7 @@ const stateful = /^AWS::(S3::Bucket|RDS::DBCluster|KMS::Key|SQS::Queue|SNS::Topi
 const order = ['network', 'data', 'record', 'read', 'jobs', 'observe'];
 const byName = [...order].sort();
 
-describe.each(stages)('%s', (_stage, assembly, resolve) => {
+describe.each(stages)('%s', (stage, assembly, resolve) => {
   test('stacks need only what comes before them', () => {
     const place = (name: string) => order.indexOf(name.split('-').at(-1)!);
     const back = Object.entries(assembly.needs).flatMap(([name, needs]) =>
@@ -101,6 +101,18 @@ describe.each(stages)('%s', (_stage, assembly, resolve) => {
     expect(assembly.all('AWS::S3::BucketPolicy')).toHaveLength(4);
   });
 
+  test('the keys of personal fields rotate, and the account decides who may use them', () => {
+    const keys = assembly.all('AWS::KMS::Key').filter(({ id }) => /^(TenantKeys|VaultKey)/.test(id));
+    expect(keys).toHaveLength(2);
+    for (const { Properties, DeletionPolicy, stack } of keys) {
+      expect([Properties.EnableKeyRotation, DeletionPolicy]).toEqual([true, stage === 'prod' ? 'Retain' : 'Delete']);
+      const { Statement } = resolve.value(Properties.KeyPolicy, stack) as { Statement: Json[] };
+      expect(Statement).toEqual([
+        { Action: 'kms:*', Effect: 'Allow', Principal: { AWS: `arn:aws:iam::${account}:root` }, Resource: '*' },
+      ]);
+    }
+  });
+
   test('everything but health and the docs asks who calls', () => {
     const open = assembly
       .all('AWS::ApiGateway::Method')
@@ -111,7 +123,7 @@ describe.each(stages)('%s', (_stage, assembly, resolve) => {
 });
 
 describe('dev', () => {
-  test('nothing is paid by the hour', () => {
+  test('nothing is paid by the hour but the two keys of personal fields', () => {
     const hourly =
       /NatGateway|DBProxy|ServerlessCache|OpenSearch|WebACL|ConfigurationRecorder|GuardDuty|KMS::Key|CloudWatch::Alarm/;
     const found = dev
@@ -120,7 +132,7 @@ describe('dev', () => {
         ({ Type, Properties }) =>
           hourly.test(Type) || (Type === 'AWS::EC2::VPCEndpoint' && Properties.VpcEndpointType === 'Interface'),
       );
-    expect(found.map(({ id }) => id)).toEqual([]);
+    expect(found.map(({ id }) => id.replace(/[0-9A-F]{8}$/, ''))).toEqual(['TenantKeys', 'VaultKey']);
   });
 
   test('Aurora pauses', () => {
