@@ -15,11 +15,13 @@ create table access.api_key (
   expires_at timestamp with time zone,
   revoked_at timestamp with time zone,
   last_used_at timestamp with time zone,
+  service_account text collate "C",
   constraint api_key_check CHECK (((previous_hash IS NULL) = (previous_until IS NULL))),
   constraint api_key_events_per_second_check CHECK ((events_per_second > 0)),
   constraint api_key_pkey PRIMARY KEY (tenant_id, key_id),
   constraint api_key_previous_hash_check CHECK ((length(previous_hash) = 32)),
-  constraint api_key_secret_hash_check CHECK ((length(secret_hash) = 32))
+  constraint api_key_secret_hash_check CHECK ((length(secret_hash) = 32)),
+  constraint api_key_service_account CHECK (((service_account IS NULL) OR ((service_account ~~ 'service:%'::text) AND (scopes = '{}'::text[]))))
 );
 alter table access.api_key owner to trailkeep_owner;
 alter table access.api_key enable row level security;
@@ -43,6 +45,32 @@ alter table access.environment force row level security;
 create policy tenant on access.environment for * to trailkeep_app
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant INSERT, SELECT on access.environment to trailkeep_app;
+
+create table access.issuer (
+  tenant_id uuid not null,
+  issuer_id uuid not null,
+  issuer text collate "C" not null,
+  name text not null,
+  audience text[] not null,
+  tenant_claim text,
+  subject_prefix text collate "C" default ''::text not null,
+  created_at timestamp with time zone not null,
+  constraint issuer_audience_check CHECK ((cardinality(audience) > 0)),
+  constraint issuer_pkey PRIMARY KEY (tenant_id, issuer_id),
+  constraint issuer_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES access.tenant(tenant_id)
+);
+alter table access.issuer owner to trailkeep_owner;
+alter table access.issuer enable row level security;
+alter table access.issuer force row level security;
+CREATE UNIQUE INDEX issuer_not_shared ON access.issuer USING btree (issuer) WHERE (tenant_claim IS NULL);
+CREATE UNIQUE INDEX issuer_of_tenant ON access.issuer USING btree (issuer, tenant_id);
+CREATE UNIQUE INDEX issuer_subjects ON access.issuer USING btree (tenant_id, subject_prefix);
+create policy platform_deletes on access.issuer for d to trailkeep_app
+  using ('00000000-0000-0000-0000-000000000000'::uuid = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+create policy tenant on access.issuer for * to trailkeep_app
+  using ((tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[])) OR ('00000000-0000-0000-0000-000000000000'::uuid = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[])))
+  with check ('00000000-0000-0000-0000-000000000000'::uuid = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant DELETE, INSERT, SELECT on access.issuer to trailkeep_app;
 
 create table access.project (
   tenant_id uuid not null,
