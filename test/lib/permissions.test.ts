@@ -37,11 +37,41 @@ describe.each(functions.map((one) => [one.id, one] as const))('%s', (id, { prope
   });
 });
 
+const keyArn = (name: string) => {
+  const key = assembly.all('AWS::KMS::Key').find(({ id }) => id.replace(/[0-9A-F]{8}$/, '') === name)!;
+  return resolve.arn(key.stack, key.id);
+};
+
 test('the key works through S3 only', async () => {
   const id = functions.find((one) => one.id.startsWith('RecordWriteCritical'))!.id;
-  const key = assembly.all('AWS::KMS::Key')[0]!;
-  const arn = resolve.arn(key.stack, key.id);
+  const arn = keyArn('Key');
   const through = { 'kms:ViaService': `s3.${region}.amazonaws.com` };
   expect(await simulate(id, 'kms:GenerateDataKey', arn, through)).toBe('Allowed');
   expect(await simulate(id, 'kms:GenerateDataKey', arn)).not.toBe('Allowed');
+});
+
+test("tenants' keys open for writers and readers, for their purpose and a named tenant only", async () => {
+  const arn = keyArn('TenantKeys');
+  const context = { 'kms:EncryptionContext:tenant': 'a', 'kms:EncryptionContext:purpose': 'tenant-key' };
+  const { 'kms:EncryptionContext:tenant': _, ...nobody } = context;
+  const wrong = [{}, nobody, { ...context, 'kms:EncryptionContext:purpose': 'vaulted-key' }];
+  const holders = /^(RecordWrite(Critical|Bulk)|Query(Search|Show|Feed))[0-9A-F]{8}$/;
+  for (const { id } of functions) {
+    for (const action of ['kms:GenerateDataKey', 'kms:Decrypt']) {
+      expect((await simulate(id, action, arn, context)) === 'Allowed', `${id} ${action}`).toBe(holders.test(id));
+      for (const one of wrong) expect(await simulate(id, action, arn, one), id).not.toBe('Allowed');
+    }
+    for (const action of ['kms:Encrypt', 'kms:ScheduleKeyDeletion', 'kms:DisableKey', 'kms:PutKeyPolicy']) {
+      expect(await simulate(id, action, arn, context), `${id} ${action}`).not.toBe('Allowed');
+    }
+  }
+});
+
+test('nobody who writes or reads events opens the vault', async () => {
+  const context = { 'kms:EncryptionContext:tenant': 'a', 'kms:EncryptionContext:purpose': 'vaulted-key' };
+  const able: string[] = [];
+  for (const { id } of functions) {
+    if ((await simulate(id, 'kms:Decrypt', keyArn('VaultKey'), context)) === 'Allowed') able.push(id);
+  }
+  expect(able.filter((id) => !id.startsWith('Privacy'))).toEqual([]);
 });

@@ -124,6 +124,16 @@ export function translatorOf(assembly: Assembly, running: readonly RunningResour
     return [[`lambda:${operation}`, '*', { 'lambda:FunctionArn': `${arnOf(functionOf(FunctionName))}:live` }]];
   };
 
+  /** By the ARN that the call names: what it decrypts must be named too, or the role could not be held to one key. */
+  const ofKms = (operation: string, input: Input): Wanted[] => {
+    if (!['GenerateDataKey', 'Encrypt', 'Decrypt'].includes(operation)) return unknown(`kms ${operation}`);
+    const arn = String(input.KeyId);
+    const key = behind('AWS::KMS::Key', ({ attributes }) => attributes.Arn === arn, arn);
+    const pairs = Object.entries((input.EncryptionContext ?? {}) as Record<string, string>);
+    const context = Object.fromEntries(pairs.map(([name, value]) => [`kms:EncryptionContext:${name}`, value]));
+    return [[`kms:${operation}`, arnOf(key), context]];
+  };
+
   const wantedBy = (call: ServiceCall): Wanted[] => {
     const { service, operation, body } = call;
     const input = () => JSON.parse(body || '{}') as Input;
@@ -131,6 +141,7 @@ export function translatorOf(assembly: Assembly, running: readonly RunningResour
     if (service === 's3') return ofS3(operation, call);
     if (service === 'sqs') return ofSqs(operation, input());
     if (service === 'sns') return ofSns(operation, new URLSearchParams(body));
+    if (service === 'kms') return ofKms(operation, input());
     if (service === 'lambda') return ofLambda(operation, body);
     if (what === 'ssm GetParameter' || what === 'ssm PutParameter') {
       const name = String(input().Name).replace('/trailkeep/dev/', `/trailkeep/${assembly.stage}/`);

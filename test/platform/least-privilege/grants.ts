@@ -39,8 +39,10 @@ export function exercises(need: Need, { functionId, action, resource, conditions
     matches(need.action.toLowerCase(), action.toLowerCase()) &&
     matches(need.resource, resource) &&
     Object.entries(conditions).every(([operator, wanted]) => {
+      const pairs = Object.entries(wanted);
+      if (operator === 'Null') return pairs.every(([key, absent]) => key in need.context === (absent === 'false'));
       if (operator !== 'StringEquals' && operator !== 'ArnLike') throw new Error(`condition ${operator} is not known`);
-      return Object.entries(wanted).every(([key, value]) => matches(need.context[key] ?? '', value));
+      return pairs.every(([key, value]) => matches(need.context[key] ?? '', value));
     })
   );
 }
@@ -62,6 +64,11 @@ export function readable(assembly: Assembly, grant: Grant): string {
       .replaceAll(`trailkeep-${assembly.stage}-`, 'trailkeep-<stage>-')
       .replaceAll(`/trailkeep/${assembly.stage}/`, '/trailkeep/<stage>/');
   const { functionId, action, resource, conditions } = grant;
-  const via = Object.values(conditions).flatMap((one) => Object.values(one));
-  return [short(functionId), action, short(resource), ...via.map((one) => `through ${short(one)}`)].join(' ');
+  const { Null: _, ...told } = conditions;
+  const limits = Object.values(told).flatMap((one) =>
+    Object.entries(one).map(([key, value]) =>
+      key.startsWith('kms:EncryptionContext:') ? `for ${value}` : `through ${short(value)}`,
+    ),
+  );
+  return [short(functionId), action, short(resource), ...limits].join(' ');
 }
