@@ -1,6 +1,7 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DecryptCommand, EncryptCommand, KMSClient } from '@aws-sdk/client-kms';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startCloud } from '#local/cloud/start.ts';
 import { FolderInUse, lockFolder } from '#local/lock.ts';
@@ -50,11 +51,12 @@ const countsOf = (body: string) =>
     .filter((one) => one.body === body)
     .map(({ count }) => count);
 
-async function queueUrl(): Promise<string> {
+async function echoedEnv(): Promise<Record<string, string>> {
   const response = await fetch(`${platform.apiUrl}/open`);
   const { env } = (await response.json()) as { env: Record<string, string> };
-  return env.QUEUE_URL!;
+  return env;
 }
+const queueUrl = async () => (await echoedEnv()).QUEUE_URL!;
 
 describe('a queue', () => {
   test('is worked off, in batches of no more than the template says', async () => {
@@ -88,6 +90,23 @@ describe('a queue', () => {
     expect(countsOf('die once')).toEqual([1, 2]);
     expect(notices.some((line) => line.startsWith('fixture-consume crashed'))).toBe(true);
   });
+});
+
+test('a key of the template is one of the local KMS, with the ARN that functions are told, and is kept', async () => {
+  const open = async () => {
+    const { KEY_ARN: KeyId, AWS_ENDPOINT_URL_KMS } = await echoedEnv();
+    const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
+    return { KeyId, kms: new KMSClient({ endpoint: AWS_ENDPOINT_URL_KMS!, region: 'eu-west-1', credentials }) };
+  };
+  const before = await open();
+  const { CiphertextBlob } = await before.kms.send(
+    new EncryptCommand({ KeyId: before.KeyId, Plaintext: Buffer.from('x') }),
+  );
+  await platform.stop();
+  platform = await start();
+  const after = await open();
+  const { Plaintext, KeyId } = await after.kms.send(new DecryptCommand({ CiphertextBlob }));
+  expect([Buffer.from(Plaintext!).toString(), KeyId]).toEqual(['x', before.KeyId]);
 });
 
 describe('a start', () => {
