@@ -28,14 +28,27 @@ export interface Sight {
   view(category: Category, dataClass: DataClass): View | undefined;
   /** Whether a view shows more than the caller's usual one, so that `field.unmask` must be recorded. */
   unmasks(category: Category, dataClass: DataClass): boolean;
+  /** Id of the break-glass in effect: the record of every page names it. */
+  readonly breakGlass?: string;
+}
+
+/** What a permission is used on, where separation of duties looks at it: something that is about `user`, or was begun by it. */
+export interface Matter {
+  readonly kind: 'assignment' | 'request' | 'break_glass';
+  /** As `principalName` of core/access/decide.ts gives it. */
+  readonly user: string;
 }
 
 export interface Guard {
-  /** The caller, when it may. Throws `unauthenticated`, `forbidden`, or `unavailable` when nobody can tell: never a yes in doubt. */
+  /**
+   * The caller, when it may. Throws `unauthenticated`, `forbidden`, or `unavailable` when nobody can tell: never a yes in doubt.
+   * With a matter, separation of duties holds too: nobody assigns to themselves, approves or reviews what is their own.
+   */
   require(
     request: { readonly caller: Caller | undefined },
     permission: OwnPermission,
     at: Circumstances,
+    matter?: Matter,
   ): Promise<Caller>;
   /** What this caller sees of events, for this purpose. Needs `events:read` already. */
   sight(caller: Caller, at: Circumstances): Promise<Sight>;

@@ -25,3 +25,7 @@ export interface Circumstances {
   readonly sourceIp: string;
   readonly now: Date;
 }
+
+/** Where a request comes from, as far as policies ask. */
+export const networkClasses = ['private', 'public'] as const;
+export type NetworkClass = (typeof networkClasses)[number];

@@ -1,5 +1,6 @@
 /** Roles and permissions as data: what a tenant grants, to whom, until when. */
 import type { Category, DataClass } from '#core/event/event.ts';
+import type { NetworkClass } from './principal.ts';
 import type { FieldGroup, FieldMode } from './view.ts';
 
 /** The module of Trailkeep's own permissions; every other module belongs to the tenant's applications. */
@@ -21,6 +22,22 @@ export interface Grant {
   readonly dataClasses?: readonly DataClass[];
   /** How much of each field group `events:read` shows at most; absent groups follow the default view. */
   readonly fields?: Partial<Record<FieldGroup, FieldMode>>;
+  /** The grant counts only in these circumstances. Read for Trailkeep's own permissions only. */
+  readonly when?: GrantConditions;
+}
+
+/** Every condition that is there must hold. */
+export interface GrantConditions {
+  /** The request names one of these purposes. */
+  readonly purposes?: readonly string[];
+  /** The request comes from such a network: `private` (RFC 1918, RFC 4193, loopback) or `public`. */
+  readonly networks?: readonly NetworkClass[];
+  /** The person proved a second factor at most so long ago. */
+  readonly mfaWithinSeconds?: number;
+  /** Hours of the day in UTC, 0 to 24: from included, to not. From 22 to 6 means over midnight. */
+  readonly hours?: { readonly from: number; readonly to: number };
+  /** The request names a ticket. */
+  readonly ticket?: boolean;
 }
 
 export interface Role {

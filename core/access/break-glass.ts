@@ -1,0 +1,51 @@
+/** Break-glass: in an emergency a principal sees events whole for a while, says why, and somebody else reviews it. */
+
+/** Long enough for an emergency; the next one needs a reason of its own. */
+export const breakGlassMinutesMax = 60;
+
+export type BreakGlassVerdict = 'justified' | 'unjustified';
+
+export interface BreakGlass {
+  /** UUIDv7 */
+  readonly id: string;
+  /** Who broke the glass, as `principalName` of core/access/decide.ts gives it. */
+  readonly principal: string;
+  readonly reason: string;
+  readonly ticket?: string;
+  readonly beganAt: Date;
+  /** Ends by itself then. */
+  readonly until: Date;
+  /** Ended before by somebody. */
+  readonly endedAt?: Date;
+  readonly review?: BreakGlassReview;
+}
+
+export interface BreakGlassReview {
+  readonly by: string;
+  readonly at: Date;
+  readonly verdict: BreakGlassVerdict;
+  readonly comment: string;
+}
+
+/** What a decision asks. */
+export interface BreakGlassWatch {
+  /** The one of a principal that lasts at `now`; the newest when there are several. Rejects with `Unavailable`. */
+  inEffect(tenant: string, principal: string, now: Date): Promise<Pick<BreakGlass, 'id' | 'until'> | undefined>;
+}
+
+/** Break-glasses of one tenant, in Postgres. Every method is one transaction and durable when it resolves. */
+export interface BreakGlassRegistry extends BreakGlassWatch {
+  begin(tenant: string, breakGlass: BreakGlass): Promise<void>;
+  get(tenant: string, id: string): Promise<BreakGlass | undefined>;
+  /** Newest first; `before` is the last id of the page before. */
+  list(
+    tenant: string,
+    filter: { readonly open?: boolean },
+    before: string | undefined,
+    limit: number,
+  ): Promise<readonly BreakGlass[]>;
+  /** Ends it now; ending it again changes nothing. Undefined when there is none. */
+  end(tenant: string, id: string, at: Date): Promise<BreakGlass | undefined>;
+  /** The first review counts: rejects with Problem `conflict` when there is one. Undefined when there is none to review. */
+  review(tenant: string, id: string, review: BreakGlassReview): Promise<BreakGlass | undefined>;
+}

@@ -1,0 +1,27 @@
+/** The circumstances of a request, from its headers and its address. */
+import type { Circumstances } from '#core/access/principal.ts';
+import { Problem } from '#core/event/problem.ts';
+import type { HttpRequest } from './request.ts';
+
+/** A word; which words mean something is the tenant's to say. */
+const purposeShape = /^[a-z][a-z0-9_-]{1,63}$/;
+/** As ticket systems write them: `INC-4711`, `acme/ops#12`. */
+const ticketShape = /^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,127}$/;
+
+/** Why and from where a request comes. Throws `request_invalid` for a purpose or ticket that is none. */
+export function circumstancesOf({ headers, sourceIp, now }: HttpRequest): Circumstances {
+  const purpose = headers['trailkeep-purpose'];
+  const ticket = headers['trailkeep-ticket'];
+  if (purpose !== undefined && !purposeShape.test(purpose)) {
+    throw new Problem('request_invalid', 'Trailkeep-Purpose must be one word of 2 to 64 of a-z 0-9 _ -, as billing.');
+  }
+  if (ticket !== undefined && !ticketShape.test(ticket)) {
+    throw new Problem('request_invalid', 'Trailkeep-Ticket must be 1 to 128 of A-Z a-z 0-9 . _ : / # -.');
+  }
+  return {
+    sourceIp,
+    now,
+    ...(purpose === undefined ? {} : { purpose }),
+    ...(ticket === undefined ? {} : { ticket }),
+  };
+}
