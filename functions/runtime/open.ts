@@ -12,8 +12,11 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { SSMClient } from '@aws-sdk/client-ssm';
+import { policies, schema } from '#core/access/policies.ts';
 import { uuidv7 } from '#core/event/uuid.ts';
+import { Unavailable } from '#core/record/ports.ts';
 import { clientSettings } from '#stores/aws/clients.ts';
+import { openCedar } from '#stores/cedar/engine.ts';
 import { LambdaMappings } from '#stores/lambda/mappings.ts';
 import { createCatalogue } from '#stores/postgres/catalogue.ts';
 import { connect } from '#stores/postgres/connect.ts';
@@ -36,6 +39,7 @@ import { SqsIntakeQueues } from '#stores/sqs/intake-queues.ts';
 import { SqsOutlet } from '#stores/sqs/outlet.ts';
 import { deriveKey, SsmSecrets } from '#stores/ssm/secrets.ts';
 import { readEnv } from './env.ts';
+import { createGuard } from './guard.ts';
 import { createRecorder } from './recorder.ts';
 
 /** Remembers what an opener made; a failed opening is forgotten. */
@@ -113,6 +117,14 @@ export const openTenants = async () => createTenantRegistry(sql(), await context
 export const openKeys = async () => createKeyRegistry(sql(), await contextKey());
 export const openProjects = async () => createProjectRegistry(sql(), await contextKey());
 export const openPolicies = async () => createPolicyRegistry(sql(), await contextKey());
+
+// Decisions. Cedar is loaded by the first one that needs it.
+const engine = /* @__PURE__ */ once(() => openCedar({ policies, schema }));
+const notYet = (place: string) => async (): Promise<never> => {
+  throw new Unavailable(place);
+};
+export const openGuard = () =>
+  createGuard({ engine, permissions: notYet('permissions'), breakGlass: notYet('break-glass') });
 
 /** Postgres as its master: for bootstrap alone. The migrations lie in `sql/` beside the bundle. */
 export function openMigrator() {
