@@ -10,6 +10,8 @@ import { build } from 'esbuild';
 /** What bundles are made of. */
 const sources = ['functions', 'core', 'stores', 'sql', 'local/bundle.ts', 'openapi.json', 'package-lock.json'];
 const entryPattern = /^([a-z][a-z-]*)\.(?:http|queue|schedule|deploy|authorizer)\.ts$/;
+/** Stays a package of its own: see copyCedar. */
+const cedar = '@cedar-policy/cedar-wasm/nodejs';
 /** Packages in CommonJS still ask for `require` inside ESM. */
 const banner = "import{createRequire}from'node:module';const require=createRequire(import.meta.url);";
 
@@ -42,7 +44,7 @@ export async function bundleFunctions({ root = process.cwd() }: { readonly root?
   const entries = findEntries(root);
   rmSync(outDir, { recursive: true, force: true });
   try {
-    await build({
+    const { metafile } = await build({
       absWorkingDir: resolve(root),
       entryPoints: Object.entries(entries).map(([name, source]) => ({ in: source, out: `${name}/index` })),
       outdir: outDir,
@@ -60,7 +62,12 @@ export async function bundleFunctions({ root = process.cwd() }: { readonly root?
       banner: { js: banner },
       legalComments: 'none',
       logLevel: 'silent',
+      external: [cedar],
+      metafile: true,
     });
+    for (const [file, { imports }] of Object.entries(metafile.outputs)) {
+      if (imports.some(({ path }) => path === cedar)) copyCedar(root, join(root, file, '..'));
+    }
   } catch (error) {
     const errors = (error as { errors?: { text: string; location?: { file: string; line: number } }[] }).errors ?? [];
     const lines = errors.map((one) => `  ${one.location?.file ?? '?'}:${one.location?.line ?? 0} ${one.text}`);
@@ -72,6 +79,19 @@ export async function bundleFunctions({ root = process.cwd() }: { readonly root?
   if ('observe-docs' in entries) copyPages(root, join(outDir, 'observe-docs/public'));
   writeFileSync(keyFile, key);
   return { outDir, changed: true };
+}
+
+/**
+ * Cedar as a package beside the bundle: its WebAssembly is a file of 4 MB that it reads from its own folder, and the
+ * first decision loads it by the name by which the sources import it.
+ */
+function copyCedar(root: string, bundle: string): void {
+  const from = join(root, 'node_modules', cedar, '..');
+  const to = join(bundle, 'node_modules', cedar, '..');
+  mkdirSync(join(to, 'nodejs'), { recursive: true });
+  for (const name of ['package.json', 'nodejs/package.json', 'nodejs/cedar_wasm.js', 'nodejs/cedar_wasm_bg.wasm']) {
+    cpSync(join(from, name), join(to, name));
+  }
 }
 
 /** The readers of our OpenAPI document, whole: nothing comes from a CDN. */
