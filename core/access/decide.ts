@@ -19,6 +19,15 @@ export const principalName = (caller: Caller): string => caller.person?.id ?? ca
 export const grantsOfKey = (caller: Caller): readonly HeldGrant[] =>
   caller.scopes.map((scope) => ({ module: ownModule, permission: scope, role: 'scope' }));
 
+/** Our permissions that grants give without condition, bound or end. */
+export const unbounded = (grants: readonly HeldGrant[]): readonly OwnPermission[] => {
+  const free = grants.filter(
+    ({ module, categories, dataClasses, fields, when, until }) =>
+      module === ownModule && [categories, dataClasses, fields, when, until].every((bound) => bound === undefined),
+  );
+  return ownPermissions.filter((name) => free.some(({ permission }) => permission === name || permission === '*'));
+};
+
 /** Who asks, with what in hand, when and from where. */
 export interface Asking {
   readonly caller: Caller;

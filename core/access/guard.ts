@@ -50,6 +50,8 @@ export interface Guard {
     at: Circumstances,
     matter?: Matter,
   ): Promise<Caller>;
+  /** What the caller may hand on for good, to a key: what it holds without condition, bound or end. */
+  delegable(caller: Caller): Promise<readonly OwnPermission[]>;
   /** What this caller sees of events, for this purpose. Needs `events:read` already. */
   sight(caller: Caller, at: Circumstances): Promise<Sight>;
 }

@@ -5,23 +5,26 @@
  * secret, so it too needs all that the key holds. A revocation is published before it is answered; if publishing
  * fails the answer is 503 and asking again publishes again.
  */
-import type { Caller } from '#core/access/access.ts';
+import type { Caller, Scope } from '#core/access/access.ts';
+import type { Guard } from '#core/access/guard.ts';
 import { createKeyBody, formatKey, isKeyId, newSecret, rotateKeyBody } from '#core/access/key.ts';
 import type { ApiKey, ProjectRegistry } from '#core/access/ports.ts';
 import { Problem } from '#core/event/problem.ts';
-import { jsonBody, onHttp, requireScope } from '#functions/runtime/http.ts';
-import { openIds, openKeys, openProjects, openPublisher, openSha256 } from '#functions/runtime/open.ts';
+import { circumstancesOf } from '#functions/runtime/circumstances.ts';
+import { jsonBody, onHttp } from '#functions/runtime/http.ts';
+import { openGuard, openIds, openKeys, openProjects, openPublisher, openSha256 } from '#functions/runtime/open.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
 import { listQuery, nextOf } from './list-page.ts';
 import { keyView, type MakeKeyPorts, makeKey } from './make-key.ts';
 import { publishKey } from './publish.ts';
 
 export interface KeysPorts extends MakeKeyPorts {
+  readonly guard: Guard;
   readonly projects: ProjectRegistry;
 }
 
 export async function keys(ports: KeysPorts, request: HttpRequest): Promise<HttpResponse> {
-  const caller = requireScope(request, 'keys:manage');
+  const caller = await ports.guard.require(request, 'keys:manage', circumstancesOf(request));
   const route = `${request.method} ${request.params.keyId === undefined ? '' : 'one'}${request.path.endsWith('/rotate') ? '/rotate' : ''}`;
   if (route === 'POST ') return create(ports, request, caller);
   if (route === 'GET ') return list(ports, request, caller);
@@ -55,7 +58,7 @@ async function create(ports: KeysPorts, request: HttpRequest, caller: Caller): P
   const project = body.project ?? caller.project;
   const environment = body.environment ?? caller.environment;
   const eventsPerSecond = body.events_per_second ?? caller.eventsPerSecond;
-  requireHeld(caller, { scopes: body.scopes, eventsPerSecond, project, environment });
+  await requireHeld(ports.guard, caller, { scopes: body.scopes, eventsPerSecond, project, environment });
   if (environment !== undefined && project === undefined) {
     throw new Problem('request_invalid', 'An environment belongs to a project: name the project too.', {
       pointer: '/project',
@@ -79,15 +82,20 @@ async function create(ports: KeysPorts, request: HttpRequest, caller: Caller): P
 }
 
 /** Nobody gives what they do not hold. */
-function requireHeld(
+async function requireHeld(
+  guard: Guard,
   caller: Caller,
   grant: Pick<ApiKey, 'scopes' | 'eventsPerSecond'> & {
     readonly project?: string | undefined;
     readonly environment?: string | undefined;
   },
-): void {
-  const lacking = grant.scopes.find((scope) => scope === 'admin' || !caller.scopes.includes(scope));
-  if (lacking) throw new Problem('forbidden', `This key does not hold the scope ${lacking} and cannot give it.`);
+): Promise<void> {
+  const held: readonly Scope[] = await guard.delegable(caller);
+  const lacking = grant.scopes.find((scope) => !held.includes(scope));
+  if (lacking) {
+    const whose = caller.kind === 'key' ? 'This key does not hold the scope' : 'You do not hold, without condition,';
+    throw new Problem('forbidden', `${whose} ${lacking} and cannot give it.`);
+  }
   if (grant.eventsPerSecond > caller.eventsPerSecond) {
     throw new Problem('forbidden', `This key may give at most its own ${caller.eventsPerSecond} events a second.`);
   }
@@ -131,7 +139,7 @@ async function revoke(ports: KeysPorts, request: HttpRequest, key: ApiKey): Prom
 
 async function rotate(ports: KeysPorts, request: HttpRequest, caller: Caller, key: ApiKey): Promise<HttpResponse> {
   const body = request.body && request.body.length > 0 ? jsonBody(request, rotateKeyBody) : rotateKeyBody.parse({});
-  requireHeld(caller, key);
+  await requireHeld(ports.guard, caller, key);
   if (key.revokedAt) throw new Problem('conflict', 'This key is revoked. Make a new one.');
   if (key.expiresAt && key.expiresAt <= request.now) {
     throw new Problem('conflict', 'This key has expired. Make a new one.');
@@ -145,6 +153,7 @@ async function rotate(ports: KeysPorts, request: HttpRequest, caller: Caller, ke
 }
 
 export const handler = onHttp(keys, {
+  guard: openGuard,
   keys: openKeys,
   projects: openProjects,
   publisher: openPublisher,

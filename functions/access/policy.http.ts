@@ -8,6 +8,7 @@
 
 import * as z from 'zod';
 import type { Caller } from '#core/access/access.ts';
+import type { Guard } from '#core/access/guard.ts';
 import {
   policyBody,
   policyKeysMax,
@@ -21,12 +22,14 @@ import type { JsonObject } from '#core/event/event.ts';
 import { Problem, problemOf } from '#core/event/problem.ts';
 import { checkSchema } from '#core/event/registry.ts';
 import type { Publisher } from '#core/record/ports.ts';
-import { jsonBody, onHttp, requireScope } from '#functions/runtime/http.ts';
-import { openPolicies, openPublisher, openTenants } from '#functions/runtime/open.ts';
+import { circumstancesOf } from '#functions/runtime/circumstances.ts';
+import { jsonBody, onHttp } from '#functions/runtime/http.ts';
+import { openGuard, openPolicies, openPublisher, openTenants } from '#functions/runtime/open.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
 import { publishTenant } from './publish.ts';
 
 export interface PolicyPorts {
+  readonly guard: Guard;
   readonly tenants: TenantRegistry;
   readonly policies: PolicyRegistry;
   readonly publisher: Publisher;
@@ -41,7 +44,7 @@ interface Versioned {
 const triesMax = 5;
 
 export async function policy(ports: PolicyPorts, request: HttpRequest): Promise<HttpResponse> {
-  const caller = requireScope(request, 'policy:manage');
+  const caller = await ports.guard.require(request, 'policy:manage', circumstancesOf(request));
   if (caller.project !== undefined || caller.environment !== undefined) {
     throw new Problem('forbidden', 'The policy belongs to the whole tenant; this key belongs to one project.');
   }
@@ -167,6 +170,7 @@ function showSchema({ version, settings }: Versioned, action: string): HttpRespo
 }
 
 export const handler = onHttp(policy, {
+  guard: openGuard,
   tenants: openTenants,
   policies: openPolicies,
   publisher: openPublisher,

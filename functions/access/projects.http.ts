@@ -1,15 +1,18 @@
 /** Projects and their environments: the tenant's own words for what its keys and events belong to. */
 import * as z from 'zod';
 import type { Caller } from '#core/access/access.ts';
+import type { Guard } from '#core/access/guard.ts';
 import { nameShape, projectIdShape } from '#core/access/key.ts';
 import type { Environment, Project, ProjectRegistry } from '#core/access/ports.ts';
 import { Problem } from '#core/event/problem.ts';
-import { jsonBody, onHttp, requireScope } from '#functions/runtime/http.ts';
-import { openProjects } from '#functions/runtime/open.ts';
+import { circumstancesOf } from '#functions/runtime/circumstances.ts';
+import { jsonBody, onHttp } from '#functions/runtime/http.ts';
+import { openGuard, openProjects } from '#functions/runtime/open.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
 import { listQuery, nextOf } from './list-page.ts';
 
 export interface ProjectsPorts {
+  readonly guard: Guard;
   readonly projects: ProjectRegistry;
 }
 
@@ -19,7 +22,7 @@ export const projectBody = z.strictObject({ id: projectIdShape, name: nameShape.
 const noProject = () => new Problem('not_found', 'There is no project with this id.');
 
 export async function projects(ports: ProjectsPorts, request: HttpRequest): Promise<HttpResponse> {
-  const caller = requireScope(request, 'keys:manage');
+  const caller = await ports.guard.require(request, 'keys:manage', circumstancesOf(request));
   const projectId = request.params.projectId;
   const route = `${request.method} ${projectId === undefined ? '' : 'one'}${request.path.endsWith('/environments') && projectId !== undefined ? '/environments' : ''}`;
   if (projectId !== undefined) requireVisible(caller, projectId);
@@ -84,4 +87,4 @@ async function listEnvironments(ports: ProjectsPorts, request: HttpRequest, call
 
 const view = ({ id, name, createdAt }: Project | Environment) => ({ id, name, created_at: createdAt.toISOString() });
 
-export const handler = onHttp(projects, { projects: openProjects });
+export const handler = onHttp(projects, { guard: openGuard, projects: openProjects });

@@ -6,7 +6,7 @@
  */
 import type { Caller } from '#core/access/access.ts';
 import type { BreakGlassWatch } from '#core/access/break-glass.ts';
-import { type Asking, decide, grantsOfKey, principalName, sightOf } from '#core/access/decide.ts';
+import { type Asking, decide, grantsOfKey, principalName, sightOf, unbounded } from '#core/access/decide.ts';
 import type { PolicyEngine } from '#core/access/engine.ts';
 import type { Guard } from '#core/access/guard.ts';
 import type { Circumstances } from '#core/access/principal.ts';
@@ -31,6 +31,8 @@ export const createGuard = (ports: GuardPorts): Guard => ({
     if (decision.reasons.length === 0) throw lacking(caller, permission);
     throw new Problem('forbidden', `The policy says no to ${permission}: ${decision.reasons.join('; ')}.`);
   },
+
+  delegable: async (caller) => unbounded(await grantsOf(ports, caller)),
 
   async sight(caller, at) {
     const grants = await grantsOf(ports, caller);

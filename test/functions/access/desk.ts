@@ -5,6 +5,7 @@ import { platformTenant } from '#core/access/access.ts';
 import { onHttp } from '#functions/runtime/http.ts';
 import type { HttpVerb } from '#functions/runtime/request.ts';
 import { callerA, context, proxyEvent, tenantB } from '#test/support/events.ts';
+import { MemoryGrants, testGuard } from '#test/support/guard.ts';
 import { MemoryControl } from '#test/support/memory.ts';
 import { MemoryKeys, MemoryPolicies, MemoryProjects, MemoryTenants } from './registries.ts';
 
@@ -18,9 +19,12 @@ export const admin: Caller = {
 export const callerB: Caller = { ...callerA, tenant: tenantB, kind: 'key', keyId: 'bbbbbbbbbbbbbbbbbbbb' };
 
 export function desk() {
+  const grants = new MemoryGrants();
   const control = new MemoryControl();
   let count = 0;
   return {
+    guard: testGuard(grants),
+    grants,
     control,
     publisher: control,
     tenants: new MemoryTenants(),
