@@ -457,7 +457,27 @@ export const paths: Record<string, Record<string, Operation>> = {
       summary: 'Look at dead letters',
       scope: 'admin',
       parameters: [pathParameter('queue', 'Queue name')],
-      answers: ok('Messages, which stay where they are.', object({ messages: array({ type: 'object' }) })),
+      description: 'Shows the shape of each message: keys of our own and types, and no value that a producer sent.',
+      answers: ok(
+        'Messages, which stay where they are.',
+        object({
+          messages: array(
+            object(
+              {
+                message_id: text,
+                sent_at: time,
+                received_count: { type: 'integer' },
+                code: text,
+                reason: text,
+                source: text,
+                bytes: { type: 'integer' },
+                shape: {},
+              },
+              ['code', 'reason', 'source', 'shape'],
+            ),
+          ),
+        }),
+      ),
       problems: ['not_found'],
     },
   },

@@ -27,9 +27,10 @@ async function run(invocation: Invocation): Promise<number> {
         if (json) say({ out }, `${JSON.stringify(message)}\n`);
         else {
           const why = message.code ? `${message.code}: ${message.reason ?? ''}` : 'its deliveries failed five times';
+          const shape = message.shape === undefined ? 'not JSON' : plain(JSON.stringify(message.shape)).slice(0, 300);
           say(
             { out },
-            `${message.message_id}  ${message.sent_at}  ${plain(why)}\n    ${plain(message.excerpt).slice(0, 300)}\n`,
+            `${message.message_id}  ${message.sent_at}  ${plain(why)}\n    ${message.bytes} bytes: ${shape}\n`,
           );
         }
       }
@@ -63,7 +64,7 @@ export const dlqCommand: Command = {
   flags: [['--limit N', 'sends back at most so many']],
   examples: [
     ['trailkeep dlq list', 'how many wait where'],
-    ['trailkeep dlq show QUEUE', 'what they are, and why'],
+    ['trailkeep dlq show QUEUE', 'their shape, and why; never their values'],
     ['trailkeep dlq redrive QUEUE', 'after the cause is gone'],
   ],
   run,

@@ -163,6 +163,8 @@ export interface DeadLetterQueue {
   readonly in_flight: number;
 }
 
+export type DeadLetterShape = string | readonly DeadLetterShape[] | { readonly [key: string]: DeadLetterShape };
+
 export interface DeadLetter {
   readonly message_id: string;
   readonly sent_at: string;
@@ -170,7 +172,9 @@ export interface DeadLetter {
   readonly code?: string;
   readonly reason?: string;
   readonly source?: string;
-  readonly excerpt: string;
+  readonly bytes: number;
+  /** Keys and types of a body that is JSON; never a value. */
+  readonly shape?: DeadLetterShape;
 }
 
 export interface Whoami {

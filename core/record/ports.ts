@@ -1,7 +1,10 @@
 /** The places that accept and write lean on. Each comment is the promise its driver keeps. */
 import type { PublishedKey, TenantPolicy } from '#core/access/access.ts';
+import type { PublishedIssuer } from '#core/access/issuer.ts';
 import type { Event, EventInput, Tier } from '#core/event/event.ts';
+import type { ProblemCode } from '../event/problem.ts';
 import type { Segment, SegmentPart, SegmentPlan } from './segment.ts';
+import type { Shape } from './shape.ts';
 
 /** A queue that producers put messages on. */
 export interface Outlet {
@@ -33,12 +36,15 @@ export interface DeadLetter {
   /** How often it was received from the dead-letter queue, looks included. */
   readonly receivedCount: number;
   /** Why it was put aside, when a verb did; SQS itself gives no reason after the last delivery failed. */
-  readonly code?: string;
+  readonly code?: ProblemCode;
+  /** What the code means. The sentence that the verb wrote may quote the message and is not shown. */
   readonly reason?: string;
   /** Name of the queue it came from, and goes back to. */
   readonly source?: string;
-  /** The first 2 000 characters of the body. */
-  readonly excerpt: string;
+  /** Length of the body, in bytes of UTF-8. */
+  readonly bytes: number;
+  /** Of a body that is JSON: its keys and types, and no value that a producer sent. */
+  readonly shape?: Shape;
 }
 
 /** The admin's view of the dead-letter queues. An unknown queue name rejects with `Problem` `not_found`. */
@@ -79,6 +85,8 @@ export interface Control {
   tenant(tenantId: string): Promise<TenantPolicy | undefined>;
   /** The tenant that owns an intake queue, by queue name, or undefined. At most 60 s old. */
   intakeTenant(queueName: string): Promise<string | undefined>;
+  /** Whom an issuer, named to the letter as in `iss`, may serve; or undefined. At most 60 s old. */
+  issuer(iss: string): Promise<PublishedIssuer | undefined>;
 }
 
 /** The writing side of Control; only admin verbs have it. Durable on return; last writer wins. */
@@ -86,6 +94,7 @@ export interface Publisher {
   putKey(key: PublishedKey): Promise<void>;
   putTenant(policy: TenantPolicy): Promise<void>;
   putIntake(queueName: string, tenantId: string): Promise<void>;
+  putIssuer(issuer: PublishedIssuer): Promise<void>;
 }
 
 /** What an Idempotency-Key stands for. Everything the receipt is made of follows from it and the body. */

@@ -4,6 +4,9 @@
  * Two kinds of messages lie there: those that a verb buried, with its reason, and those that SQS moved after the
  * last delivery failed, with the attribute DeadLetterQueueSourceArn. A message that SQS moved still carries its
  * producer's attributes, which nobody should trust, so the source that SQS names always wins.
+ *
+ * The admin is no reader of events: of a message it sees the shape, the size and the code, and no value. A verb's
+ * sentence may quote the message (a key, a number, what PostgreSQL refused), so the code's own title stands for it.
  */
 import {
   ChangeMessageVisibilityBatchCommand,
@@ -15,8 +18,9 @@ import {
   ReceiveMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
-import { Problem } from '#core/event/problem.ts';
+import { Problem, type ProblemCode, problemKinds } from '#core/event/problem.ts';
 import type { DeadLetter, DeadLetterDesk } from '#core/record/ports.ts';
+import { shapeOf } from '#core/record/shape.ts';
 import { nameOf, reach } from '../aws/clients.ts';
 import { originalBody } from './dead-letters.ts';
 import { sendAll } from './send.ts';
@@ -32,7 +36,6 @@ const place = 'SQS dead letters';
 const receiveMax = 10;
 /** Long enough to look at or send on a batch; if we crash, the messages show again after it. */
 const holdSeconds = 30;
-const excerptChars = 2000;
 /** One call's share of a redrive, far below the verb's time limit. */
 const redriveMax = 1000;
 
@@ -180,16 +183,21 @@ const sourceOf = (message: Message): string | undefined => movedFrom(message) ??
 function letterOf(message: Message): DeadLetter {
   const { MessageId = '', Attributes = {}, Body = '' } = message;
   const words = wordsOf(message);
-  const code = words.code?.StringValue;
-  const reason = words.reason?.StringValue;
+  const code = codeOf(words.code?.StringValue);
   const source = sourceOf(message);
+  const body = originalBody(Body, words);
+  const shape = shapeOf(body);
   return {
     messageId: MessageId,
     sentAt: new Date(Number(Attributes.SentTimestamp ?? 0)).toISOString(),
     receivedCount: Number(Attributes.ApproximateReceiveCount ?? 0),
-    ...(code === undefined ? {} : { code }),
-    ...(reason === undefined ? {} : { reason }),
+    ...(code === undefined ? {} : { code, reason: `${problemKinds[code].title}.` }),
     ...(source === undefined ? {} : { source }),
-    excerpt: originalBody(Body, words).slice(0, excerptChars),
+    bytes: Buffer.byteLength(body),
+    ...(shape === undefined ? {} : { shape }),
   };
 }
+
+/** A word of our own, or nothing. */
+const codeOf = (text = ''): ProblemCode | undefined =>
+  Object.hasOwn(problemKinds, text) ? (text as ProblemCode) : undefined;

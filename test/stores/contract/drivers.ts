@@ -146,12 +146,18 @@ export function driversContract(endpoint: () => string, { namesSource }: { reado
     };
     const letter = { body: '{"a":1}', messageId: 'm1', code: 'json_invalid', reason: 'A brace is missing.' };
 
-    test('a look shows the reason and leaves the message where it is', async () => {
+    test('a look shows why and leaves the message where it is', async () => {
       const { letters, desk, bulk } = await open();
       await letters.bury({ ...letter, source: bulk.name });
       for (let look = 0; look < 3; look++) {
         expect(await desk.peek('bulk', 10)).toMatchObject([
-          { code: 'json_invalid', reason: 'A brace is missing.', source: bulk.name, excerpt: '{"a":1}' },
+          {
+            code: 'json_invalid',
+            reason: 'The body is not valid JSON.',
+            source: bulk.name,
+            bytes: 7,
+            shape: { '?1': 'number' },
+          },
         ]);
       }
       expect(await desk.list()).toContainEqual({ queue: 'bulk', visible: 1, inFlight: 0 });
