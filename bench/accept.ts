@@ -26,7 +26,7 @@ for (let at = 0; at < events; at += batch) {
 
 const policy: TenantPolicy = { v: 1, tenant, name: 'bench', catalogue: [], tiers: {}, schemaMode: 'flag', schemas: [] };
 const ports: AcceptPorts = {
-  control: { key: async () => undefined, tenant: async () => policy, intakeTenant: async () => undefined },
+  control: { tenant: async () => policy },
   claims: { claim: async (_tenant, _key, claim) => claim },
   outlets: { critical: { send: async () => {} }, bulk: { send: async () => {} } },
   limiter: new Limiter(),

@@ -27,7 +27,7 @@ async function ackLatency(): Promise<Line[]> {
   const outlet = new SqsOutlet(client, place.queueUrl);
   const tenant = tenantId(0);
   const ports: AcceptPorts = {
-    control: { key: async () => undefined, tenant: async () => policyOf(tenant), intakeTenant: async () => undefined },
+    control: { tenant: async () => policyOf(tenant) },
     claims: { claim: async (_tenant, _key, claim) => claim },
     outlets: { critical: outlet, bulk: outlet },
     limiter: new Limiter(),

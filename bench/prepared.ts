@@ -36,11 +36,7 @@ export async function accepted(events: readonly Generated[], now: Date): Promise
     for (let at = 0; at < own.length; at += 1000) {
       const inputs = own.slice(at, at + 1000).map(({ input }) => input);
       const ports = {
-        control: {
-          key: async () => undefined,
-          tenant: async () => policyOf(tenant),
-          intakeTenant: async () => undefined,
-        },
+        control: { tenant: async () => policyOf(tenant) },
         claims: { claim: async <T>(_tenant: string, _key: string, claim: T) => claim },
         outlets,
         limiter: new Limiter(),

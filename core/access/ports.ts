@@ -6,6 +6,8 @@
  * or does the same again. Lists are pages in ascending order of their key: pass the last key of the page before.
  */
 import type { Scope, TenantPolicy } from './access.ts';
+import type { Claims } from './claims.ts';
+import type { Issuer } from './issuer.ts';
 
 export interface Tenant {
   readonly id: string;
@@ -34,6 +36,8 @@ export interface ApiKey {
   readonly previousHash?: string;
   readonly previousUntil?: Date;
   readonly scopes: readonly Scope[];
+  /** `service:<name>`: the key acts with that account's roles and has no scopes. */
+  readonly serviceAccount?: string;
   readonly project?: string;
   readonly environment?: string;
   readonly eventsPerSecond: number;
@@ -111,4 +115,29 @@ export interface PolicyRegistry {
 export interface Partitions {
   /** Makes the partition of `from`'s month and of `months` further ones; resolves with those that were new. Idempotent; safe to run at once. */
   ensure(from: Date, months: number): Promise<readonly string[]>;
+}
+
+/** Issuers by tenant; the platform's verbs only. A foreign id looks like a missing one. */
+export interface IssuerRegistry {
+  /**
+   * Rejects with Problem `conflict` when the tenant has this issuer or another one of the same subject prefix, and
+   * when the issuer is another tenant's own or shared under another claim.
+   */
+  create(issuer: Issuer): Promise<void>;
+  get(tenant: string, id: string): Promise<Issuer | undefined>;
+  list(tenant: string, after: string | undefined, limit: number): Promise<readonly Issuer[]>;
+  /** Resolves with what was removed; undefined when there is none. */
+  remove(tenant: string, id: string): Promise<Issuer | undefined>;
+  /** All tenants' registrations of one issuer, in order of tenant; what is published. */
+  allOf(issuer: string): Promise<readonly Issuer[]>;
+}
+
+/** Reads tokens of OIDC issuers (RFC 7515, RFC 7519, OpenID Connect Core 1.0). */
+export interface TokenVerifier {
+  /**
+   * The claims of a token that `issuer` signed, by the keys it publishes, and that is good at `now`; undefined for any
+   * other token. Who the token is meant for is the caller's to judge. Rejects with `Unavailable` when the issuer does
+   * not answer and its keys are not known from before.
+   */
+  verify(token: string, issuer: string, now: Date): Promise<Claims | undefined>;
 }

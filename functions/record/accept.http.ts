@@ -23,7 +23,7 @@ import { requestText } from './body.ts';
 import { derivedId, newSeed, seededIds, sha256Hex } from './ids.ts';
 
 export interface AcceptPorts {
-  readonly control: Control;
+  readonly control: Pick<Control, 'tenant'>;
   readonly claims: Claims;
   readonly outlets: Readonly<Record<Tier, Outlet>>;
   readonly limiter: Limiter;

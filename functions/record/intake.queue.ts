@@ -18,7 +18,7 @@ import { onQueue, type QueueMessage } from '#functions/runtime/queue.ts';
 import { derivedId, seededIds } from './ids.ts';
 
 export interface IntakePorts {
-  readonly control: Control;
+  readonly control: Pick<Control, 'tenant' | 'intakeTenant'>;
   readonly deadLetters: DeadLetters;
   readonly outlets: Readonly<Record<Tier, Outlet>>;
 }

@@ -12,7 +12,7 @@ import { openControl, openIntakeQueues, openPublisher } from '#functions/runtime
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
 
 export interface OpenIntakePorts {
-  readonly control: Control;
+  readonly control: Pick<Control, 'tenant'>;
   readonly publisher: Publisher;
   readonly queues: IntakeQueues;
 }

@@ -1,6 +1,8 @@
-/** Published keys, tenant policies and intake queues: what accept and the authorizer read instead of a database. */
+/** Published keys, tenant policies, intake queues and issuers: what accept and the authorizer read instead of a database. */
+import { createHash } from 'node:crypto';
 import type { S3Client } from '@aws-sdk/client-s3';
 import type { PublishedKey, TenantPolicy } from '#core/access/access.ts';
+import type { PublishedIssuer } from '#core/access/issuer.ts';
 import type { Control, Publisher } from '#core/record/ports.ts';
 import { reach } from '../aws/clients.ts';
 import { DocumentCache } from './document-cache.ts';
@@ -18,6 +20,9 @@ interface Intake {
 const keyPath = (name: string) => `keys/${name}.json`;
 const tenantPath = (name: string) => `tenants/${name}.json`;
 const intakePath = (name: string) => `intake/${name}.json`;
+/** An issuer is an address, which cannot be part of a key. */
+const issuerPath = (name: string) => `issuers/${name}.json`;
+const issuerName = (iss: string) => createHash('sha256').update(iss).digest('hex');
 
 /** A policy that changes takes effect within a minute. */
 const freshMs = 60_000;
@@ -29,6 +34,7 @@ export class S3Control implements Control {
   readonly #keys: DocumentCache<PublishedKey>;
   readonly #tenants: DocumentCache<TenantPolicy>;
   readonly #intakes: DocumentCache<Intake>;
+  readonly #issuers: DocumentCache<PublishedIssuer>;
 
   /** `now` is ms since 1970. */
   constructor(client: S3Client, bucket: string, now: () => number = Date.now) {
@@ -37,6 +43,7 @@ export class S3Control implements Control {
     this.#keys = cacheOf<PublishedKey>(keyPath, keyFreshMs);
     this.#tenants = cacheOf<TenantPolicy>(tenantPath, freshMs);
     this.#intakes = cacheOf<Intake>(intakePath, freshMs);
+    this.#issuers = cacheOf<PublishedIssuer>(issuerPath, freshMs);
   }
 
   async key(keyId: string): Promise<PublishedKey | undefined> {
@@ -49,6 +56,10 @@ export class S3Control implements Control {
 
   async intakeTenant(queueName: string): Promise<string | undefined> {
     return isQueueName(queueName) ? (await this.#intakes.get(queueName))?.tenant : undefined;
+  }
+
+  async issuer(iss: string): Promise<PublishedIssuer | undefined> {
+    return iss === '' ? undefined : this.#issuers.get(issuerName(iss));
   }
 }
 
@@ -71,6 +82,10 @@ export class S3Publisher implements Publisher {
   async putIntake(queueName: string, tenantId: string): Promise<void> {
     const intake: Intake = { v: 1, queue: checked(queueName, isQueueName), tenant: checked(tenantId, isTenantName) };
     await this.#put(intakePath(queueName), intake);
+  }
+
+  async putIssuer(issuer: PublishedIssuer): Promise<void> {
+    await this.#put(issuerPath(issuerName(issuer.issuer)), issuer);
   }
 }
 

@@ -1,6 +1,7 @@
 /** Every place of the record path in memory: for tests of verbs, and held to the same contract suites as the drivers. */
 import { createHash } from 'node:crypto';
 import type { PublishedKey, TenantPolicy } from '#core/access/access.ts';
+import type { PublishedIssuer } from '#core/access/issuer.ts';
 import type { Event } from '#core/event/event.ts';
 import { Problem } from '#core/event/problem.ts';
 import type { Catalogue, CriticalEvents, Position } from '#core/query/ports.ts';
@@ -55,6 +56,7 @@ export class MemoryControl extends MemoryPlace implements Control, Publisher {
   readonly keys = new Map<string, PublishedKey>();
   readonly tenants = new Map<string, TenantPolicy>();
   readonly intakes = new Map<string, string>();
+  readonly issuers = new Map<string, PublishedIssuer>();
 
   async key(keyId: string): Promise<PublishedKey | undefined> {
     this.reach();
@@ -69,6 +71,16 @@ export class MemoryControl extends MemoryPlace implements Control, Publisher {
   async intakeTenant(queueName: string): Promise<string | undefined> {
     this.reach();
     return this.intakes.get(queueName);
+  }
+
+  async issuer(iss: string): Promise<PublishedIssuer | undefined> {
+    this.reach();
+    return this.issuers.get(iss);
+  }
+
+  async putIssuer(issuer: PublishedIssuer): Promise<void> {
+    this.reach();
+    this.issuers.set(issuer.issuer, issuer);
   }
 
   async putKey(key: PublishedKey): Promise<void> {

@@ -38,7 +38,7 @@ beforeEach(() => {
     },
   });
   ports = {
-    control: { key: async () => undefined, tenant: async () => policy, intakeTenant: async () => undefined },
+    control: { tenant: async () => policy },
     claims: {
       claim: async (tenant, key, claim) => {
         const name = `${tenant}/${key}`;

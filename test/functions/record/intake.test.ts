@@ -31,7 +31,6 @@ beforeEach(() => {
   });
   ports = {
     control: {
-      key: async () => undefined,
       tenant: async (tenant) => (tenant === tenantA ? policy : undefined),
       intakeTenant: async (queue) => (queue === 'intake-a' ? tenantA : undefined),
     },

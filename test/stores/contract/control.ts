@@ -1,6 +1,7 @@
 /** What every Control promises about what its Publisher put. */
 import { expect, test } from 'vitest';
 import type { PublishedKey, TenantPolicy } from '#core/access/access.ts';
+import type { PublishedIssuer } from '#core/access/issuer.ts';
 import type { Control, Publisher } from '#core/record/ports.ts';
 import { tenantA, tenantB } from '#test/support/events.ts';
 
@@ -22,6 +23,13 @@ const policy: TenantPolicy = {
   schemas: [],
 };
 
+const issuer: PublishedIssuer = {
+  v: 1,
+  issuer: 'https://login.example/realms/acme',
+  tenantClaim: 'custom:tenant',
+  tenants: [{ tenant: tenantA, audience: ['trailkeep'], subjectPrefix: '' }],
+};
+
 /** `open` answers a Control that has nothing in memory yet. */
 export function controlContract(open: () => Promise<{ control: Control; publisher: Publisher }>): void {
   test('what was published is read back whole', async () => {
@@ -29,9 +37,11 @@ export function controlContract(open: () => Promise<{ control: Control; publishe
     await publisher.putKey(publishedKey);
     await publisher.putTenant(policy);
     await publisher.putIntake('intake-7', tenantB);
+    await publisher.putIssuer(issuer);
     expect(await control.key(publishedKey.keyId)).toEqual(publishedKey);
     expect(await control.tenant(tenantA)).toEqual(policy);
     expect(await control.intakeTenant('intake-7')).toBe(tenantB);
+    expect(await control.issuer(issuer.issuer)).toEqual(issuer);
   });
 
   test('what was never published is undefined, and so is every name of a wrong shape', async () => {
@@ -43,6 +53,7 @@ export function controlContract(open: () => Promise<{ control: Control; publishe
       expect(await control.key(name)).toBeUndefined();
       expect(await control.tenant(name)).toBeUndefined();
       expect(await control.intakeTenant(name)).toBeUndefined();
+      expect(await control.issuer(name)).toBeUndefined();
     }
   });
 }
