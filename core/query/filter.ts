@@ -33,6 +33,10 @@ export interface Filter {
   readonly outcome?: readonly OutcomeResult[];
   /** actor.id, exact */
   readonly actor?: readonly string[];
+  /** actor.email, whatever its case */
+  readonly actorEmail?: readonly string[];
+  /** id of a person, wherever the event names one: actor, delegator, target, subject */
+  readonly subject?: readonly string[];
   /** id of any target, exact */
   readonly target?: readonly string[];
   readonly targetType?: readonly string[];
@@ -81,6 +85,8 @@ export const listParameters: Readonly<
   severity: { key: 'severity', about: 'The severity of the event', values: severities },
   outcome: { key: 'outcome', about: 'The result of the action', values: results },
   actor: { key: 'actor', about: 'The id of the actor, exactly' },
+  actor_email: { key: 'actorEmail', about: 'The e-mail address of the actor; also spelled actor.email' },
+  subject: { key: 'subject', about: 'The id of a person, wherever the event names one: actor, target, subject' },
   target: { key: 'target', about: 'The id of a target, exactly' },
   target_type: { key: 'targetType', about: 'The type of a target, exactly' },
   ip: { key: 'ip', about: 'The IP address of the context, exactly' },
@@ -90,6 +96,11 @@ export const listParameters: Readonly<
   operation_id: { key: 'operationId', about: 'The operation that pairs attempt and result' },
   external_id: { key: 'externalId', about: 'The id that the producer gave the event' },
 };
+
+/** Other spellings: as the event itself has it. */
+const spellings: Readonly<Record<string, string>> = Object.assign(Object.create(null), {
+  'actor.email': 'actor_email',
+});
 
 export const parameterNames: readonly string[] = [
   'from',
@@ -104,8 +115,9 @@ export const parameterNames: readonly string[] = [
 export function parseFilter(params: URLSearchParams): Result<Search> {
   // No prototype: a parameter called __proto__ is one more that we do not know.
   const body: Record<string, Json> = Object.create(null);
-  for (const name of new Set(params.keys())) {
-    const given = params.getAll(name);
+  for (const spelled of new Set(params.keys())) {
+    const name = spellings[spelled] ?? spelled;
+    const given = params.getAll(spelled);
     if (Object.hasOwn(listParameters, name)) {
       body[name] = given.flatMap((value) => value.split(','));
     } else if (given.length > 1) {
@@ -125,7 +137,8 @@ export function parseSearch(body: Json): Result<Search> {
   const filter: { -readonly [K in keyof Filter]: Filter[K] } = {};
   let limit = limitDefault;
   let cursor: string | undefined;
-  for (const [name, value] of Object.entries(body)) {
+  for (const [spelled, value] of Object.entries(body)) {
+    const name = spellings[spelled] ?? spelled;
     if (name === 'from' || name === 'to') {
       const time = timeOf(value);
       if (time === undefined) {

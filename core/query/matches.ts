@@ -25,6 +25,8 @@ export function matcher(filter: Filter): (event: Event) => boolean {
   oneOf(filter.severity, (event) => event.severity);
   oneOf(filter.outcome, (event) => event.outcome.result);
   oneOf(filter.actor, (event) => event.actor.id);
+  const emails = filter.actorEmail?.map((email) => (email.startsWith('~') ? email : email.toLowerCase()));
+  oneOf(emails, ({ actor }) => (actor.email?.startsWith('~') ? actor.email : actor.email?.toLowerCase()));
   oneOf(filter.ip, (event) => event.context?.ip);
   oneOf(filter.dataClass, (event) => event.data_class);
   oneOf(filter.project, (event) => event.project);
@@ -34,6 +36,8 @@ export function matcher(filter: Filter): (event: Event) => boolean {
   if (filter.action) tests.push(actionTest(filter.action));
   const targets = filter.target && new Set(filter.target);
   if (targets) tests.push((event) => (event.targets ?? []).some((target) => targets.has(target.id)));
+  const persons = filter.subject && new Set(filter.subject);
+  if (persons) tests.push((event) => personsOf(event).some((person) => persons.has(person)));
   const types = filter.targetType && new Set(filter.targetType);
   if (types) tests.push((event) => (event.targets ?? []).some((target) => types.has(target.type)));
   if (text !== undefined) {
@@ -42,6 +46,14 @@ export function matcher(filter: Filter): (event: Event) => boolean {
   }
   return (event) => tests.every((test) => test(event));
 }
+
+/** Everyone whom an event names by id. */
+const personsOf = ({ actor, on_behalf_of, targets, subject }: Event): string[] => [
+  actor.id,
+  ...(on_behalf_of ?? []).map(({ id }) => id),
+  ...(targets ?? []).map(({ id }) => id),
+  ...(subject === undefined ? [] : [subject]),
+];
 
 function actionTest(actions: readonly string[]): (event: Event) => boolean {
   const exact = new Set(actions.filter((action) => !action.endsWith('*')));
@@ -69,6 +81,12 @@ export function membershipKeys(filter: Filter): readonly (readonly string[])[] {
   add('actor', filter.actor);
   add('target', filter.target);
   add('ip', filter.ip);
+  add('email', filter.actorEmail);
+  if (filter.subject) {
+    groups.push(
+      filter.subject.flatMap((id) => (['actor', 'target', 'person'] as const).map((field) => keyOf(field, id))),
+    );
+  }
   add('op', filter.operationId);
   add('ext', filter.externalId);
   return groups;

@@ -14,19 +14,30 @@ const probes = 11;
 const headerBytes = 6;
 
 /** What a filter can be asked for. */
-export type KeyField = 'id' | 'actor' | 'action' | 'target' | 'ip' | 'op' | 'ext';
+export type KeyField = 'id' | 'actor' | 'action' | 'target' | 'ip' | 'op' | 'ext' | 'email' | 'person';
 
 /** The key of a field's value, as `keysOf` spells it: `actor:u-17`. */
 export const keyOf = (field: KeyField, value: string): string => `${field}:${value}`;
 
-/** The keys under which an event is found. A key may come twice (two targets with one id). */
+/**
+ * The keys under which an event is found. A key may come twice (two targets with one id). Personal values are tokens
+ * here; `person` are those that are concerned but neither act nor are acted on: delegators and the subject.
+ */
 export function keysOf(event: Event): string[] {
   const keys = [`id:${event.id}`, `actor:${event.actor.id}`, `action:${event.action}`];
   if (event.targets) for (const target of event.targets) keys.push(`target:${target.id}`);
   if (event.context?.ip !== undefined) keys.push(`ip:${event.context.ip}`);
   if (event.operation_id !== undefined) keys.push(`op:${event.operation_id}`);
   if (event.external_id !== undefined) keys.push(`ext:${event.external_id}`);
+  if (event.actor.email !== undefined) keys.push(`email:${event.actor.email}`);
+  for (const person of concerned(event)) keys.push(`person:${person}`);
   return keys;
+}
+
+/** Delegators and the subject. */
+function concerned({ on_behalf_of, subject }: Event): readonly string[] {
+  if (on_behalf_of === undefined) return subject === undefined ? [] : [subject];
+  return [...on_behalf_of.map(({ id }) => id), ...(subject === undefined ? [] : [subject])];
 }
 
 /** A filter over keys, which should be distinct: repeats only make it larger. No keys make a filter that holds nothing. */
@@ -49,6 +60,8 @@ export function filterOfEvents(events: Iterable<Event>): Uint8Array {
     ip: new Set(),
     op: new Set(),
     ext: new Set(),
+    email: new Set(),
+    person: new Set(),
   };
   for (const event of events) {
     ids.push(event.id);
@@ -58,6 +71,9 @@ export function filterOfEvents(events: Iterable<Event>): Uint8Array {
     if (event.context?.ip !== undefined) fields.ip.add(event.context.ip);
     if (event.operation_id !== undefined) fields.op.add(event.operation_id);
     if (event.external_id !== undefined) fields.ext.add(event.external_id);
+    if (event.actor.email !== undefined) fields.email.add(event.actor.email);
+    if (event.subject !== undefined) fields.person.add(event.subject);
+    if (event.on_behalf_of) for (const { id } of event.on_behalf_of) fields.person.add(id);
   }
   const distinct = Object.values(fields).reduce((sum, values) => sum + values.size, ids.length);
   const filter = emptyFilter(distinct);

@@ -1,5 +1,14 @@
 /** Write, critical tier: see write.ts for what can go wrong. No batching window: an event is searchable at once. */
-import { openAnnouncer, openDeadLetters, openLedger, openNewId, openSegments } from '#functions/runtime/open.ts';
+import {
+  openAnnouncer,
+  openCipher,
+  openControl,
+  openDeadLetters,
+  openLedger,
+  openNewId,
+  openSegments,
+  openSubjectKeys,
+} from '#functions/runtime/open.ts';
 import { onQueue, type QueueMessage } from '#functions/runtime/queue.ts';
 import { type WritePorts, write } from './write.ts';
 
@@ -12,4 +21,7 @@ export const handler = onQueue(writeCritical, {
   announcer: openAnnouncer,
   deadLetters: openDeadLetters,
   newId: openNewId,
+  control: openControl,
+  subjectKeys: openSubjectKeys,
+  cipher: openCipher,
 });

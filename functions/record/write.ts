@@ -13,8 +13,9 @@ import type { Segment } from '#core/record/segment.ts';
 import { openEnvelope } from '#functions/runtime/envelope-codec.ts';
 import { logger, metric } from '#functions/runtime/observe.ts';
 import type { QueueMessage } from '#functions/runtime/queue.ts';
+import { type SealPorts, seal } from './seal.ts';
 
-export interface WritePorts {
+export interface WritePorts extends SealPorts {
   readonly segments: Segments;
   readonly ledger: Ledger;
   readonly announcer: Announcer;
@@ -78,8 +79,9 @@ async function storeAlone(
 }
 
 async function store(ports: WritePorts, tier: Tier, opened: readonly Opened[], now: Date): Promise<void> {
-  const lines = await withoutKnown(ports, tier, opened);
-  if (lines.length === 0) return;
+  const fresh = await withoutKnown(ports, tier, opened);
+  if (fresh.length === 0) return;
+  const lines = await seal(ports, fresh);
   const segment = await ports.segments.write(planSegment(lines, { id: ports.newId(now), tier, now }));
   const { duplicates } = await ports.ledger.commit(segment, lines);
   metric('record', 'written', lines.length - duplicates);

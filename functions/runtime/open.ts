@@ -6,6 +6,7 @@
  */
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { KMSClient } from '@aws-sdk/client-kms';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { S3Client } from '@aws-sdk/client-s3';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
@@ -16,6 +17,7 @@ import { policies, schema } from '#core/access/policies.ts';
 import { uuidv7 } from '#core/event/uuid.ts';
 import { Unavailable } from '#core/record/ports.ts';
 import { clientSettings } from '#stores/aws/clients.ts';
+import { nodeCipher } from '#stores/crypto/cipher.ts';
 import { openCedar } from '#stores/cedar/engine.ts';
 import { LambdaMappings } from '#stores/lambda/mappings.ts';
 import { createCatalogue } from '#stores/postgres/catalogue.ts';
@@ -28,6 +30,8 @@ import { createPartitions } from '#stores/postgres/partitions.ts';
 import { createPolicyRegistry } from '#stores/postgres/policies.ts';
 import { createProjectRegistry } from '#stores/postgres/projects.ts';
 import { createTenantRegistry } from '#stores/postgres/tenants.ts';
+import { PostgresSubjectKeys } from '#stores/privacy/subject-keys.ts';
+import { TenantKeyStore } from '#stores/privacy/tenant-keys.ts';
 import { SegmentBlocks } from '#stores/s3/block-reader.ts';
 import { S3Claims } from '#stores/s3/claims.ts';
 import { S3Control, S3Publisher } from '#stores/s3/control.ts';
@@ -125,6 +129,19 @@ const notYet = (place: string) => async (): Promise<never> => {
 };
 export const openGuard = () =>
   createGuard({ engine, permissions: notYet('permissions'), breakGlass: notYet('break-glass') });
+
+// Keys of tenants and subjects, and the cipher they are for.
+export const openSubjectKeys = /* @__PURE__ */ once(async () => {
+  const kms = new KMSClient(clientSettings);
+  const tenants = new TenantKeyStore(
+    sql(),
+    await contextKey(),
+    kms,
+    readEnv('TENANT_KEYS_KEY_ARN').TENANT_KEYS_KEY_ARN,
+  );
+  return new PostgresSubjectKeys(sql(), await contextKey(), tenants);
+});
+export const openCipher = () => nodeCipher;
 
 /** Postgres as its master: for bootstrap alone. The migrations lie in `sql/` beside the bundle. */
 export function openMigrator() {

@@ -122,6 +122,7 @@ export class Record extends Construct {
       inside: database.inside,
       environment: {
         ...database.environment,
+        ...control,
         ...unreadable,
         SEGMENTS_BUCKET: data.segments.bucketName,
         ANNOUNCE_TOPIC_ARN: data.announce.topicArn,
@@ -130,6 +131,8 @@ export class Record extends Construct {
       permissions: [
         ...database.permissions,
         ...sealFields(data),
+        // Whose fields are what: tags in the tenant's schemas.
+        ...readObjects(data, data.control, 'tenants/'),
         // After a lost answer: whether the object that is there already is our own.
         ...readPresent(data, data.segments, 'segments/'),
         ...writeObjects(data, data.segments, 'segments/'),

@@ -72,8 +72,8 @@ create policy tenant on privacy.subject_alias to trailkeep_app
   using (tenant_id = any ((select sec.ctx_tenants())::uuid[]));
 grant select, insert, delete on privacy.subject_alias to trailkeep_app;
 
--- One row finds a critical event by a token other than its actor's: e-mail address, IP address, target. It falls
--- with the month of its event. Equality of texts is leakproof, so the index works under row-level security.
+-- One row finds a critical event by a token other than its actor's: e-mail address, IP address, a person it concerns.
+-- Equality of texts is leakproof, so the index works under row-level security.
 create table record.event_token (
   tenant_id uuid not null,
   token text collate "C" not null,

@@ -59,8 +59,11 @@ export function pageQuery(
   const all = tx``;
   const among = (column: string, words: readonly string[], wanted: readonly string[] | undefined) =>
     wanted ? tx`and ${tx(column)} in ${tx(wanted.map((word) => words.indexOf(word)))}` : all;
-  return tx`select body from record.event
-    where tenant_id = ${tenant}
+  const tokens = tokensAsked(filter);
+  // A token is rarer than any other condition: its index gives the order, and the rest is looked at row by row.
+  const found = tokens && tx`e.id in (${tokenQuery(tx, tenant, filter, tokens)}) and`;
+  return tx`select body from record.event e
+    where ${found ?? all} tenant_id = ${tenant}
     ${filter.from === undefined ? all : tx`and occurred_at >= ${timestamp(filter.from)}`}
     ${filter.to === undefined ? all : tx`and occurred_at < ${timestamp(filter.to)}`}
     ${after ? tx`and (occurred_at, id) < (${timestamp(after.time)}, ${after.id})` : all}
@@ -78,6 +81,36 @@ export function pageQuery(
     return end === undefined ? tx`action >= ${prefix}` : tx`(action >= ${prefix} and action < ${end})`;
   }
 }
+
+interface TokensAsked {
+  readonly tokens: readonly string[];
+  /** Actors that answer as well. */
+  readonly actors?: readonly string[];
+}
+
+/** The one condition that the token index answers, or undefined. Values that are no tokens were never sealed. */
+function tokensAsked(filter: Filter): TokensAsked | undefined {
+  const { subject, actorEmail, ip } = filter;
+  const all = (field: string, values: readonly string[] | undefined) =>
+    values?.some((value) => value.startsWith('~')) ? values.map((value) => `${field}:${value}`) : undefined;
+  const tokens = all('email', actorEmail) ?? all('person', subject) ?? all('ip', ip);
+  if (!tokens) return undefined;
+  return tokens[0]!.startsWith('person:') ? { tokens, actors: subject! } : { tokens };
+}
+
+/** Ids of the events that the tokens find. */
+const tokenQuery = (
+  tx: Sql | TransactionSql,
+  tenant: string,
+  { from, to }: Filter,
+  { tokens, actors }: TokensAsked,
+): PendingQuery<Row[]> => {
+  const times = tx`${from === undefined ? tx`` : tx`and occurred_at >= ${timestamp(from)}`}
+    ${to === undefined ? tx`` : tx`and occurred_at < ${timestamp(to)}`}`;
+  return tx`select event_id from record.event_token
+    where tenant_id = ${tenant} and token in ${tx([...tokens])} ${times}
+    ${actors ? tx`union all select id from record.event where tenant_id = ${tenant} and actor in ${tx([...actors])} ${times}` : tx``}`;
+};
 
 /** The first text, by bytes, after all that begin with `prefix`; undefined when there is none. */
 export function prefixEnd(prefix: string): string | undefined {

@@ -27,9 +27,12 @@ export function createLedger(sql: Sql, contextKey: Uint8Array): Ledger {
     const uses = staleUses(lines, recentlyUsed, now.getTime());
     const outcome = await withTenants(sql, contextKey, tenants, now, async (tx) => {
       // Started at once and in this order: they travel together, and the counters are locked last.
-      const [, stored, , numbered] = await Promise.all([
+      const critical = segment.tier === 'critical' && lines.length > 0;
+      const tokens = critical ? tokensOf(lines) : [];
+      const [, stored, , , numbered] = await Promise.all([
         insertSegment(tx, segment, tenants),
-        segment.tier === 'critical' && lines.length > 0 ? insertEvents(tx, lines) : undefined,
+        critical ? insertEvents(tx, lines) : undefined,
+        tokens.length > 0 ? insertTokens(tx, tokens) : undefined,
         uses.length > 0 ? touchKeys(tx, uses, now) : undefined,
         insertParts(tx, segment),
       ]);
@@ -138,6 +141,38 @@ export function insertEvents(tx: TransactionSql | Sql, lines: readonly Line[]): 
       string_to_table(${bodies}::text, E'\n'))
     on conflict do nothing`;
 }
+
+interface EventToken {
+  readonly t: string;
+  readonly k: string;
+  readonly o: string;
+  readonly i: string;
+}
+
+/** What finds an event besides its actor, in the words of core/record/membership.ts. Only sealed values have tokens. */
+function tokensOf(lines: readonly Line[]): EventToken[] {
+  const tokens: EventToken[] = [];
+  for (const { event } of lines) {
+    const keys = new Set<string>();
+    const add = (field: 'email' | 'ip' | 'person', value: string | undefined) => {
+      if (value?.startsWith('~')) keys.add(`${field}:${value}`);
+    };
+    add('email', event.actor.email);
+    add('ip', event.context?.ip);
+    add('person', event.subject);
+    for (const { id } of event.on_behalf_of ?? []) add('person', id);
+    for (const { id } of event.targets ?? []) add('person', id);
+    for (const k of keys) tokens.push({ t: event.tenant, k, o: event.occurred_at, i: event.id });
+  }
+  return tokens;
+}
+
+/** In the order of the primary key: two deliveries of one batch wait for each other. */
+const insertTokens = (tx: TransactionSql | Sql, tokens: readonly EventToken[]) =>
+  tx`insert into record.event_token (tenant_id, token, occurred_at, event_id)
+    select * from json_to_recordset(${JSON.stringify(tokens)}::text::json) as w (t uuid, k text, o timestamptz, i uuid)
+    order by 1, 2, 3, 4
+    on conflict do nothing`;
 
 /** One number for each tenant, taken in the order of tenants; the row lock is held from here to COMMIT only. */
 function insertParts(tx: TransactionSql, segment: Segment) {

@@ -23,7 +23,7 @@ describe('a filter is read', () => {
     const text =
       'from=2026-03-01T00:00:00Z&to=1772409600000&action=user.*,doc.read&category=auth_events&crud=c&severity=high' +
       '&outcome=denied&actor=u1&actor=u2&target=d1&target_type=doc&ip=192.0.2.1&data_class=pii&project=shop' +
-      '&environment=prod&operation_id=o&external_id=e&text=a%2Cb&limit=7&cursor=abc';
+      '&environment=prod&operation_id=o&external_id=e&actor.email=u%40x.org&subject=s-1&text=a%2Cb&limit=7&cursor=abc';
     const body: Json = {
       from: Date.parse('2026-03-01T00:00:00Z'),
       to: '2026-03-02T00:00:00Z',
@@ -33,6 +33,8 @@ describe('a filter is read', () => {
       severity: 'high',
       outcome: 'denied',
       actor: ['u1', 'u2', 'u1'],
+      actor_email: 'u@x.org',
+      subject: ['s-1'],
       target: 'd1',
       target_type: 'doc',
       ip: '192.0.2.1',
@@ -129,5 +131,5 @@ test('a confined filter never widens', () => {
 test('the JSON Schema knows every parameter', () => {
   const { properties } = filterJsonSchema() as { properties: object };
   expect(Object.keys(properties)).toEqual(parameterNames);
-  expect(Object.keys(listParameters)).toHaveLength(14);
+  expect(Object.keys(listParameters)).toHaveLength(16);
 });

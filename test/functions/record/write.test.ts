@@ -8,7 +8,10 @@ import { sweep } from '#functions/record/sweep.schedule.ts';
 import { type WritePorts, write } from '#functions/record/write.ts';
 import { packEnvelopes } from '#functions/runtime/envelope-codec.ts';
 import type { QueueMessage } from '#functions/runtime/queue.ts';
+import { nodeCipher } from '#stores/crypto/cipher.ts';
 import { tenantA, tenantB } from '#test/support/events.ts';
+import { MemoryControl } from '#test/support/memory.ts';
+import { MemorySubjectKeys } from '#test/support/memory-keys.ts';
 
 const now = new Date('2026-03-01T12:00:00.000Z');
 
@@ -24,7 +27,7 @@ function eventOf(n: number, tenant = tenantA): Event {
     crud: 'c',
     severity: 'info',
     outcome: { result: 'success' },
-    actor: { type: 'user', id: `u${n}` },
+    actor: { type: 'service', id: `u${n}` },
     data_class: 'none',
     producer: { key: 'k' },
   };
@@ -56,6 +59,9 @@ const guard = (place: typeof world.down) => {
   if (world.down === place) throw new Unavailable(place);
 };
 const ports: WritePorts = {
+  control: new MemoryControl(),
+  subjectKeys: new MemorySubjectKeys(),
+  cipher: nodeCipher,
   newId: () => `segment-${++nextId}`,
   segments: {
     write: async (plan) => {
@@ -190,5 +196,32 @@ describe('a place that is down', () => {
     world.down = '';
     expect(await sweep(ports, { now })).toMatchObject({ removed: 1 });
     expect([...world.segments.keys()]).toEqual([...world.catalogue]);
+  });
+});
+
+describe('people in a batch', () => {
+  test('are sealed before the segment and the rows: neither holds a name', async () => {
+    const who = {
+      ...eventOf(1),
+      actor: { type: 'user', id: 'ada', email: 'ada@example.org' },
+      metadata: { password: 'x1y2z3' },
+    };
+    expect(await write(ports, 'critical', [messageOf('m1', [who])], now)).toEqual([]);
+    const [row] = [...world.rows.values()];
+    const [plan] = [...world.segments.values()];
+    for (const stored of [JSON.stringify(row), plan!.blocks.map(({ text }) => text).join('')]) {
+      expect(stored).not.toMatch(/"ada|example|x1y2z3/);
+      expect(stored).toContain('"sealed"');
+    }
+    expect(row!.actor.id).toMatch(/^~/);
+  });
+
+  test('wait in the queue while their keys cannot be reached: nothing is stored in clear', async () => {
+    const keys = new MemorySubjectKeys();
+    keys.down = true;
+    await expect(
+      write({ ...ports, subjectKeys: keys }, 'critical', [messageOf('m1', [eventOf(1)])], now),
+    ).rejects.toThrow(Unavailable);
+    expect([world.segments.size, world.rows.size]).toEqual([0, 0]);
   });
 });

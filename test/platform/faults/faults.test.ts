@@ -69,6 +69,7 @@ beforeAll(async () => {
     BULK_QUEUE_URL: queues.bulk,
     DEAD_LETTER_QUEUE_URL: queues.dead,
     ANNOUNCE_TOPIC_ARN: cloud.sns.createTopic('announce'),
+    TENANT_KEYS_KEY_ARN: cloud.kms.createKey('tenant keys'),
     ROOT_SECRET_PARAMETER: '/trailkeep/test/root-secret',
     STAGE: 'test',
   });

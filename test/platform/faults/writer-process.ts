@@ -5,7 +5,16 @@
 import { DeleteMessageBatchCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { Tier } from '#core/event/event.ts';
 import { type WritePorts, write } from '#functions/record/write.ts';
-import { openAnnouncer, openDeadLetters, openLedger, openNewId, openSegments } from '#functions/runtime/open.ts';
+import {
+  openAnnouncer,
+  openCipher,
+  openControl,
+  openDeadLetters,
+  openLedger,
+  openNewId,
+  openSegments,
+  openSubjectKeys,
+} from '#functions/runtime/open.ts';
 import type { QueueMessage } from '#functions/runtime/queue.ts';
 
 const tier = process.env.TIER as Tier;
@@ -20,17 +29,23 @@ function point(name: string): void {
   if (name === crashPoint && count === Number(crashCount)) process.kill(process.pid, 'SIGKILL');
 }
 
-const [segments, ledger, announcer, deadLetters, newId] = await Promise.all([
+const [segments, ledger, announcer, deadLetters, newId, control, subjectKeys, cipher] = await Promise.all([
   openSegments(),
   openLedger(),
   openAnnouncer(),
   openDeadLetters(),
   openNewId(),
+  openControl(),
+  openSubjectKeys(),
+  openCipher(),
 ]);
 const ports: WritePorts = {
   newId,
   announcer,
   deadLetters,
+  control,
+  subjectKeys,
+  cipher,
   segments: {
     write: async (plan) => {
       point('before-segment');
