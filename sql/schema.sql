@@ -30,6 +30,31 @@ create policy tenant on access.api_key for * to trailkeep_app
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant INSERT, SELECT, UPDATE (last_used_at, previous_hash, previous_until, revoked_at, secret_hash) on access.api_key to trailkeep_app;
 
+create table access.assignment (
+  tenant_id uuid not null,
+  assignment_id uuid not null,
+  user_id text collate "C" not null,
+  role_id text collate "C" not null,
+  module text collate "C",
+  reason text,
+  granted_by text not null,
+  created_at timestamp with time zone not null,
+  expires_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  constraint assignment_check CHECK ((expires_at > created_at)),
+  constraint assignment_pkey PRIMARY KEY (tenant_id, assignment_id),
+  constraint assignment_user_id_check CHECK ((((length(user_id) >= 1) AND (length(user_id) <= 256)) AND (user_id <> '*'::text)))
+);
+alter table access.assignment owner to trailkeep_owner;
+alter table access.assignment enable row level security;
+alter table access.assignment force row level security;
+CREATE INDEX assignment_by_role ON access.assignment USING btree (tenant_id, role_id, assignment_id);
+CREATE INDEX assignment_by_user ON access.assignment USING btree (tenant_id, user_id, assignment_id);
+CREATE INDEX assignment_live ON access.assignment USING btree (tenant_id, user_id) WHERE (revoked_at IS NULL);
+create policy tenant on access.assignment for * to trailkeep_app
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT, UPDATE (revoked_at) on access.assignment to trailkeep_app;
+
 create table access.environment (
   tenant_id uuid not null,
   project_id text collate "C" not null,
@@ -72,6 +97,34 @@ create policy tenant on access.issuer for * to trailkeep_app
   with check ('00000000-0000-0000-0000-000000000000'::uuid = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant DELETE, INSERT, SELECT on access.issuer to trailkeep_app;
 
+create table access.permission (
+  tenant_id uuid not null,
+  module text collate "C" not null,
+  name text collate "C" not null,
+  description text,
+  constraint permission_pkey PRIMARY KEY (tenant_id, module, name)
+);
+alter table access.permission owner to trailkeep_owner;
+alter table access.permission enable row level security;
+alter table access.permission force row level security;
+create policy tenant on access.permission for * to trailkeep_app
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant DELETE, INSERT, SELECT, UPDATE (description) on access.permission to trailkeep_app;
+
+create table access.permission_version (
+  tenant_id uuid not null,
+  principal text collate "C" not null,
+  version bigint not null,
+  constraint permission_version_pkey PRIMARY KEY (tenant_id, principal),
+  constraint permission_version_version_check CHECK ((version > 0))
+);
+alter table access.permission_version owner to trailkeep_owner;
+alter table access.permission_version enable row level security;
+alter table access.permission_version force row level security;
+create policy tenant on access.permission_version for * to trailkeep_app, trailkeep_owner
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on access.permission_version to trailkeep_app;
+
 create table access.project (
   tenant_id uuid not null,
   project_id text collate "C" not null,
@@ -85,6 +138,21 @@ alter table access.project force row level security;
 create policy tenant on access.project for * to trailkeep_app
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant INSERT, SELECT on access.project to trailkeep_app;
+
+create table access.role (
+  tenant_id uuid not null,
+  role_id text collate "C" not null,
+  document json not null,
+  updated_at timestamp with time zone not null,
+  constraint role_pkey PRIMARY KEY (tenant_id, role_id),
+  constraint role_role_id_check CHECK ((((length(role_id) >= 1) AND (length(role_id) <= 64)) AND (role_id !~~ 'trailkeep:%'::text)))
+);
+alter table access.role owner to trailkeep_owner;
+alter table access.role enable row level security;
+alter table access.role force row level security;
+create policy tenant on access.role for * to trailkeep_app
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant DELETE, INSERT, SELECT, UPDATE (document, updated_at) on access.role to trailkeep_app;
 
 create table access.tenant (
   tenant_id uuid not null,
@@ -114,6 +182,200 @@ alter table access.tenant_policy force row level security;
 create policy tenant on access.tenant_policy for * to trailkeep_app
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant INSERT, SELECT, UPDATE (document, version) on access.tenant_policy to trailkeep_app;
+
+create table privacy.delivery (
+  tenant_id uuid not null,
+  id uuid not null,
+  subject_ref bytea,
+  recipient text not null,
+  kind text not null,
+  reference text not null,
+  delivered_at timestamp with time zone not null,
+  notice_request uuid,
+  notice_due_at timestamp with time zone,
+  notice_sent_at timestamp with time zone,
+  constraint delivery_check CHECK (((notice_request IS NULL) = (notice_due_at IS NULL))),
+  constraint delivery_check1 CHECK (((notice_due_at IS NULL) OR (subject_ref IS NULL))),
+  constraint delivery_kind_check CHECK ((kind = ANY (ARRAY['package'::text, 'export'::text, 'webhook'::text]))),
+  constraint delivery_pkey PRIMARY KEY (tenant_id, id),
+  constraint delivery_subject_ref_check CHECK ((length(subject_ref) = 16))
+);
+alter table privacy.delivery owner to trailkeep_owner;
+alter table privacy.delivery enable row level security;
+alter table privacy.delivery force row level security;
+CREATE INDEX delivery_by_subject ON privacy.delivery USING btree (tenant_id, subject_ref) WHERE (subject_ref IS NOT NULL);
+CREATE INDEX delivery_notice ON privacy.delivery USING btree (tenant_id, notice_due_at) WHERE ((notice_due_at IS NOT NULL) AND (notice_sent_at IS NULL));
+create policy tenant on privacy.delivery for * to trailkeep_app
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT, UPDATE (notice_due_at, notice_request, notice_sent_at, subject_ref) on privacy.delivery to trailkeep_app;
+
+create table privacy.fence (
+  tenant_id uuid not null,
+  subject_ref bytea not null,
+  until timestamp with time zone not null,
+  constraint fence_pkey PRIMARY KEY (tenant_id, subject_ref),
+  constraint fence_subject_ref_check CHECK ((length(subject_ref) = 16))
+);
+alter table privacy.fence owner to trailkeep_owner;
+alter table privacy.fence enable row level security;
+alter table privacy.fence force row level security;
+create policy tenant on privacy.fence for * to trailkeep_app
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant DELETE, INSERT, SELECT, UPDATE (until) on privacy.fence to trailkeep_app;
+
+create table privacy.legal_hold (
+  tenant_id uuid not null,
+  id uuid not null,
+  matter text not null,
+  custodian text not null,
+  scope text not null,
+  subject_refs bytea[],
+  subjects json,
+  filter json,
+  placed_by text not null,
+  placed_at timestamp with time zone not null,
+  release_asked_by text,
+  release_asked_at timestamp with time zone,
+  released_by text,
+  released_at timestamp with time zone,
+  constraint legal_hold_check CHECK (((scope = 'subjects'::text) = (subject_refs IS NOT NULL))),
+  constraint legal_hold_check1 CHECK (((scope = 'filter'::text) = (filter IS NOT NULL))),
+  constraint legal_hold_check2 CHECK (((release_asked_by IS NULL) = (release_asked_at IS NULL))),
+  constraint legal_hold_check3 CHECK (((released_by IS NULL) = (released_at IS NULL))),
+  constraint legal_hold_check4 CHECK (((released_by IS NULL) OR ((release_asked_by IS NOT NULL) AND (released_by <> release_asked_by)))),
+  constraint legal_hold_pkey PRIMARY KEY (tenant_id, id),
+  constraint legal_hold_scope_check CHECK ((scope = ANY (ARRAY['all'::text, 'subjects'::text, 'filter'::text])))
+);
+alter table privacy.legal_hold owner to trailkeep_owner;
+alter table privacy.legal_hold enable row level security;
+alter table privacy.legal_hold force row level security;
+CREATE INDEX legal_hold_active ON privacy.legal_hold USING btree (tenant_id) WHERE (released_at IS NULL);
+create policy tenant on privacy.legal_hold for * to trailkeep_app
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT, UPDATE (release_asked_at, release_asked_by, released_at, released_by, subject_refs, subjects) on privacy.legal_hold to trailkeep_app;
+
+create table privacy.request (
+  tenant_id uuid not null,
+  id uuid not null,
+  version integer default 1 not null,
+  type text not null,
+  state text not null,
+  subject_ref bytea,
+  subject_box text not null,
+  contact_box text,
+  opened_by text not null,
+  opened_at timestamp with time zone not null,
+  due_at timestamp with time zone not null,
+  identity_verified_by text,
+  identity_verified_at timestamp with time zone,
+  identity_method text,
+  approved_by text,
+  approved_at timestamp with time zone,
+  extended_at timestamp with time zone,
+  extension_reason text,
+  fence_until timestamp with time zone,
+  ended_at timestamp with time zone,
+  document json not null,
+  constraint request_check CHECK (((identity_verified_by IS NULL) = (identity_verified_at IS NULL))),
+  constraint request_check1 CHECK (((approved_by IS NULL) = (approved_at IS NULL))),
+  constraint request_check2 CHECK (((approved_by IS NULL) OR ((identity_verified_by IS NOT NULL) AND (approved_by <> identity_verified_by) AND (approved_by <> opened_by)))),
+  constraint request_check3 CHECK (((state <> ALL (ARRAY['approved'::text, 'held'::text, 'executing'::text, 'fencing'::text, 'completed'::text, 'partially_completed'::text])) OR (approved_by IS NOT NULL))),
+  constraint request_check4 CHECK (((extended_at IS NULL) = (extension_reason IS NULL))),
+  constraint request_check5 CHECK (((state = ANY (ARRAY['completed'::text, 'partially_completed'::text, 'refused'::text, 'cancelled'::text])) = (ended_at IS NOT NULL))),
+  constraint request_check6 CHECK (((type <> 'erasure'::text) OR (state <> ALL (ARRAY['completed'::text, 'partially_completed'::text])) OR (subject_ref IS NULL))),
+  constraint request_pkey PRIMARY KEY (tenant_id, id),
+  constraint request_state_check CHECK ((state = ANY (ARRAY['received'::text, 'verified'::text, 'approved'::text, 'held'::text, 'executing'::text, 'fencing'::text, 'completed'::text, 'partially_completed'::text, 'refused'::text, 'cancelled'::text]))),
+  constraint request_subject_ref_check CHECK ((length(subject_ref) = 16)),
+  constraint request_type_check CHECK ((type = ANY (ARRAY['access'::text, 'portability'::text, 'erasure'::text, 'rectification'::text, 'restriction'::text]))),
+  constraint request_version_check CHECK ((version > 0))
+);
+alter table privacy.request owner to trailkeep_owner;
+alter table privacy.request enable row level security;
+alter table privacy.request force row level security;
+CREATE INDEX request_by_subject ON privacy.request USING btree (tenant_id, subject_ref) WHERE (subject_ref IS NOT NULL);
+CREATE INDEX request_open ON privacy.request USING btree (tenant_id, id) WHERE (ended_at IS NULL);
+create policy tenant on privacy.request for * to trailkeep_app
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT, UPDATE (approved_at, approved_by, document, due_at, ended_at, extended_at, extension_reason, fence_until, identity_method, identity_verified_at, identity_verified_by, state, subject_ref, version) on privacy.request to trailkeep_app;
+
+create table privacy.subject_alias (
+  tenant_id uuid not null,
+  alias bytea not null,
+  subject_ref bytea not null,
+  constraint subject_alias_alias_check CHECK ((length(alias) = 12)),
+  constraint subject_alias_pkey PRIMARY KEY (tenant_id, alias, subject_ref),
+  constraint subject_alias_subject_ref_check CHECK ((length(subject_ref) = 16))
+);
+alter table privacy.subject_alias owner to trailkeep_owner;
+alter table privacy.subject_alias enable row level security;
+alter table privacy.subject_alias force row level security;
+CREATE INDEX subject_alias_by_subject ON privacy.subject_alias USING btree (tenant_id, subject_ref);
+create policy tenant on privacy.subject_alias for * to trailkeep_app
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant DELETE, INSERT, SELECT on privacy.subject_alias to trailkeep_app;
+
+create table privacy.subject_key (
+  tenant_id uuid not null,
+  key_id bytea not null,
+  subject_ref bytea,
+  tenant_key_version integer,
+  wrapped bytea,
+  state text default 'live'::text not null,
+  created_at timestamp with time zone default now() not null,
+  ended_at timestamp with time zone,
+  constraint subject_key_check CHECK (((state = ANY (ARRAY['live'::text, 'restricted'::text])) = (wrapped IS NOT NULL))),
+  constraint subject_key_check1 CHECK (((state <> 'shredded'::text) OR (subject_ref IS NULL))),
+  constraint subject_key_key_id_check CHECK ((length(key_id) = 24)),
+  constraint subject_key_pkey PRIMARY KEY (tenant_id, key_id),
+  constraint subject_key_state_check CHECK ((state = ANY (ARRAY['live'::text, 'restricted'::text, 'vaulted'::text, 'shredded'::text]))),
+  constraint subject_key_subject_ref_check CHECK ((length(subject_ref) = 16)),
+  constraint subject_key_wrapped_check CHECK ((length(wrapped) = 60))
+);
+alter table privacy.subject_key owner to trailkeep_owner;
+alter table privacy.subject_key enable row level security;
+alter table privacy.subject_key force row level security;
+CREATE UNIQUE INDEX subject_key_current ON privacy.subject_key USING btree (tenant_id, subject_ref) WHERE (state = ANY (ARRAY['live'::text, 'restricted'::text]));
+create policy tenant on privacy.subject_key for * to trailkeep_app
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT, UPDATE (ended_at, state, subject_ref, tenant_key_version, wrapped) on privacy.subject_key to trailkeep_app;
+
+create table privacy.tenant_key (
+  tenant_id uuid not null,
+  version integer not null,
+  wrapped bytea not null,
+  created_at timestamp with time zone default now() not null,
+  constraint tenant_key_pkey PRIMARY KEY (tenant_id, version),
+  constraint tenant_key_version_check CHECK ((version > 0))
+);
+alter table privacy.tenant_key owner to trailkeep_owner;
+alter table privacy.tenant_key enable row level security;
+alter table privacy.tenant_key force row level security;
+create policy tenant on privacy.tenant_key for * to trailkeep_app
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT on privacy.tenant_key to trailkeep_app;
+
+create table privacy.vault_key (
+  tenant_id uuid not null,
+  key_id bytea not null,
+  tenant_key_version integer not null,
+  wrapped bytea not null,
+  request uuid not null,
+  legal_basis text not null,
+  reference text not null,
+  retain_until timestamp with time zone not null,
+  vaulted_at timestamp with time zone default now() not null,
+  constraint vault_key_key_id_check CHECK ((length(key_id) = 24)),
+  constraint vault_key_legal_basis_check CHECK ((legal_basis = ANY (ARRAY['art17_3_a_expression'::text, 'art17_3_b_legal_obligation'::text, 'art17_3_c_public_health'::text, 'art17_3_d_archiving_research'::text, 'art17_3_e_legal_claims'::text]))),
+  constraint vault_key_pkey PRIMARY KEY (tenant_id, key_id),
+  constraint vault_key_tenant_id_key_id_fkey FOREIGN KEY (tenant_id, key_id) REFERENCES privacy.subject_key(tenant_id, key_id)
+);
+alter table privacy.vault_key owner to trailkeep_owner;
+alter table privacy.vault_key enable row level security;
+alter table privacy.vault_key force row level security;
+CREATE INDEX vault_key_by_end ON privacy.vault_key USING btree (tenant_id, retain_until);
+create policy tenant on privacy.vault_key for * to trailkeep_app
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant DELETE, INSERT, SELECT on privacy.vault_key to trailkeep_app;
 
 create table record.event (
   tenant_id uuid not null,
@@ -214,6 +476,26 @@ create table sec.context_key (
   constraint context_key_pkey PRIMARY KEY (id)
 );
 alter table sec.context_key owner to trailkeep_owner;
+
+CREATE OR REPLACE FUNCTION access.raise_permission_version()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  of_tenant uuid := case when tg_op = 'DELETE' then old.tenant_id else new.tenant_id end;
+  of_principal text := '*';
+begin
+  if tg_table_name = 'assignment' then
+    of_principal := new.user_id;
+  end if;
+  insert into access.permission_version as held (tenant_id, principal, version) values (of_tenant, of_principal, 1)
+    on conflict (tenant_id, principal) do update set version = held.version + 1;
+  return null;
+end $function$
+;
+alter function access.raise_permission_version() owner to trailkeep_owner;
 
 CREATE OR REPLACE FUNCTION record.ensure_partitions(from_day date, months integer)
  RETURNS SETOF text
