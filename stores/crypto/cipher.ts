@@ -42,7 +42,7 @@ export function dataKeyOf(secret: Uint8Array): DataKey {
 }
 
 /** HKDF-SHA256 without salt: the input is uniformly random already. */
-export const deriveBytes = (secret: Uint8Array, label: string, bytes: number): Uint8Array =>
+export const deriveBytes = (secret: Uint8Array, label: string | Uint8Array, bytes: number): Uint8Array =>
   new Uint8Array(hkdfSync('sha256', secret, '', label, bytes));
 
 /** Random bytes are drawn in one go for many ivs: a call for each costs as much as the encryption. */
@@ -60,7 +60,7 @@ function freshIv(): Buffer {
 }
 
 /** iv ‖ ciphertext ‖ tag. */
-export function sealBytes(key: CipherKey, plaintext: string | Uint8Array, aad: string): Buffer {
+export function sealBytes(key: CipherKey, plaintext: string | Uint8Array, aad: string | Uint8Array): Buffer {
   const iv = freshIv();
   const cipher = createCipheriv(algorithm, nativeOf(key), iv);
   cipher.setAAD(Buffer.from(aad));
@@ -70,7 +70,7 @@ export function sealBytes(key: CipherKey, plaintext: string | Uint8Array, aad: s
 }
 
 /** What `sealBytes` sealed, or undefined: another key, another aad, or changed. */
-export function openBytes(key: CipherKey, box: Uint8Array, aad: string): Buffer | undefined {
+export function openBytes(key: CipherKey, box: Uint8Array, aad: string | Uint8Array): Buffer | undefined {
   if (box.length < ivBytes + tagBytes) return undefined;
   const end = box.length - tagBytes;
   // The length is said aloud: without it Node takes tags of four bytes.
@@ -87,7 +87,8 @@ export function openBytes(key: CipherKey, box: Uint8Array, aad: string): Buffer 
 }
 
 /** HMAC-SHA256, whole. */
-export const mac = (key: CipherKey, text: string): Buffer => createHmac('sha256', nativeOf(key)).update(text).digest();
+export const mac = (key: CipherKey, text: string | Uint8Array): Buffer =>
+  createHmac('sha256', nativeOf(key)).update(text).digest();
 
 export const nodeCipher: Cipher = {
   seal: (key, plaintext, aad) => sealBytes(key, plaintext, aad).toString('base64url'),
