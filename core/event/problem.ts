@@ -38,6 +38,10 @@ export const problemKinds = {
   not_found: { status: 404, title: 'There is nothing here' },
   method_not_allowed: { status: 405, title: 'This path does not take that method' },
   conflict: { status: 409, title: 'It was changed or made by someone else meanwhile' },
+  // Privacy
+  second_person_required: { status: 403, title: 'This takes a second person' },
+  legal_basis_invalid: { status: 422, title: 'The trail cannot be retained on this ground' },
+  erasure_under_way: { status: 409, title: 'An erasure of this subject is under way' },
   // Asking
   filter_invalid: { status: 400, title: 'A filter cannot be understood' },
   cursor_invalid: { status: 400, title: 'The cursor cannot be used' },
