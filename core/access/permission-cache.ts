@@ -186,7 +186,7 @@ export class VersionedPermissionCache implements PermissionCache {
 
   /** Asks what must be asked, in the cheapest order. */
   async #find<T>(wanted: Wanted<T>): Promise<T> {
-    const { source, clock, meter } = this.#ports;
+    const { clock, meter } = this.#ports;
     const { tenant, user } = wanted;
     const generation = this.#generation;
     let queries = 0;
@@ -284,12 +284,12 @@ export class VersionedPermissionCache implements PermissionCache {
     this.#confirmed.delete(user === undefined ? tenantVersionKey(tenant) : userVersionKey(tenant, user));
   }
 
-  /** Remembers since when versions are known. Of two the higher is the newer; knowing it is never staler. */
+  /** Remembers since when versions are known; while a higher one is fresh, a lower one is an older answer that came late. */
   #confirm(wanted: Wanted<unknown>, version: PermissionVersion, askedAt: number, generation: number): void {
     if (generation !== this.#generation) return;
     const remember = (key: string, one: bigint) => {
       const before = this.#confirmed.get(key);
-      if (before && before.version > one) return;
+      if (before && before.version > one && this.#ports.clock() - before.askedAt < freshMs) return;
       const latest = before?.version === one ? Math.max(before.askedAt, askedAt) : askedAt;
       this.#confirmed.set(key, { version: one, askedAt: latest });
     };
