@@ -63,6 +63,8 @@ export interface Assignment {
   readonly createdAt: Date;
   /** Ends by itself. */
   readonly expiresAt?: Date;
+  /** Was ended. */
+  readonly revokedAt?: Date;
 }
 
 /** A grant as a user holds it. */
@@ -88,36 +90,54 @@ export interface EffectivePermissions {
   readonly grants: readonly HeldGrant[];
 }
 
-/** Roles, permissions and assignments in Postgres. Lists are pages in ascending order of their key. */
+/**
+ * Told of a change inside its transaction, just before it commits. When it rejects, the change does not happen: so
+ * nothing changes unrecorded. What it recorded may in turn not have happened, when the commit itself failed.
+ */
+export type Witness<T> = (before: T | undefined, after: T | undefined) => Promise<void>;
+
+/**
+ * Roles, permissions and assignments in Postgres. Lists are pages in ascending order of their key. What changes
+ * nothing (the same put again, an end of what has ended) succeeds, calls no witness and raises no version.
+ */
 export interface RoleRegistry {
   /** A role of the tenant or a template; undefined when there is none. */
   getRole(tenant: string, id: string): Promise<Role | undefined>;
+  /** Templates too. */
   listRoles(tenant: string, after: string | undefined, limit: number): Promise<readonly Role[]>;
   /** Makes or replaces. Rejects with Problem `role_invalid` for an unknown parent, a cycle or a template's id. Resolves with whether it was new. */
-  putRole(tenant: string, role: Role): Promise<boolean>;
+  putRole(tenant: string, role: Role, now: Date, witness?: Witness<Role>): Promise<boolean>;
   /** False when there is none. Rejects with Problem `conflict` while an assignment or a role names it. */
-  deleteRole(tenant: string, id: string): Promise<boolean>;
+  deleteRole(tenant: string, id: string, witness?: Witness<Role>): Promise<boolean>;
+  /** Ids of the roles that a user's live assignments lead to, inherited ones too. */
+  rolesHeld(tenant: string, user: string): Promise<ReadonlySet<string>>;
 
+  /** In ascending order of module and name; of the tenant's own modules only. */
   listPermissions(
     tenant: string,
     module: string | undefined,
-    after: string | undefined,
+    after: Pick<Permission, 'module' | 'name'> | undefined,
     limit: number,
   ): Promise<readonly Permission[]>;
-  putPermission(tenant: string, permission: Permission): Promise<boolean>;
-  deletePermission(tenant: string, module: string, name: string): Promise<boolean>;
+  /** Resolves with whether it was new. */
+  putPermission(tenant: string, permission: Permission, witness?: Witness<Permission>): Promise<boolean>;
+  deletePermission(tenant: string, module: string, name: string, witness?: Witness<Permission>): Promise<boolean>;
 
-  /** Rejects with Problem `not_found` when there is no such role. */
-  assign(tenant: string, assignment: Assignment): Promise<void>;
+  /**
+   * Resolves with the assignment that holds: a live one of the same user, role, module and end is found again and
+   * not made twice. Rejects with Problem `not_found` when there is no such role, `conflict` when the user has too many.
+   */
+  assign(tenant: string, assignment: Assignment, witness?: Witness<Assignment>): Promise<Assignment>;
   getAssignment(tenant: string, id: string): Promise<Assignment | undefined>;
+  /** By id, ascending: oldest first. Ended ones only when they are asked for. */
   listAssignments(
     tenant: string,
-    filter: { readonly user?: string; readonly role?: string },
+    filter: { readonly user?: string; readonly role?: string; readonly ended?: boolean },
     after: string | undefined,
     limit: number,
   ): Promise<readonly Assignment[]>;
-  /** Ends it now. Undefined when there is none. */
-  revoke(tenant: string, id: string): Promise<Assignment | undefined>;
+  /** Ends it at `now`. Undefined when there is none. */
+  revoke(tenant: string, id: string, now: Date, witness?: Witness<Assignment>): Promise<Assignment | undefined>;
 }
 
 /** The database behind the permission cache. */

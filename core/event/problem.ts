@@ -47,6 +47,7 @@ export const problemKinds = {
   cursor_invalid: { status: 400, title: 'The cursor cannot be used' },
   request_invalid: { status: 400, title: 'The request does not have the right shape' },
   schema_invalid: { status: 400, title: 'The JSON Schema cannot be registered' },
+  role_invalid: { status: 422, title: 'The role cannot be put' },
   // Ours
   unavailable: { status: 503, title: 'A part of Trailkeep is unavailable, try again' },
   timeout: { status: 504, title: 'It took too long' },
