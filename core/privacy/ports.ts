@@ -97,6 +97,8 @@ export interface KeyLifecycle {
   ): Promise<{ readonly vaulted: readonly string[] } | { readonly held: string }>;
   /** Live keys become restricted (readers see nothing) or live again. Resolves with how many changed. */
   restrict(tenant: string, ref: string, restricted: boolean): Promise<number>;
+  /** Destroys retained keys whose time is over, except where a hold covers their subject. Resolves with their ids. */
+  shredVaulted(tenant: string, now: Date): Promise<readonly string[]>;
   /** Removes fences that ended. */
   lowerFences(tenant: string, now: Date): Promise<number>;
 }
