@@ -61,8 +61,11 @@ export interface SubjectKeys {
    * by address finds the subject; they die with it.
    */
   forWriting(wanted: readonly WantedKey[]): Promise<ReadonlyMap<string, DataKey>>;
-  /** The keys that envelopes name, as they are now: never cached past a request. An unknown id is `shredded`. */
-  open(tenant: string, ids: readonly string[]): Promise<ReadonlyMap<string, OpenedKey>>;
+  /**
+   * The keys that envelopes name, as they are now: never cached past a request. An unknown id is `shredded`.
+   * `forSubject` opens restricted keys too: a person may still ask for its own data (Art. 15 holds under Art. 18).
+   */
+  open(tenant: string, ids: readonly string[], forSubject?: boolean): Promise<ReadonlyMap<string, OpenedKey>>;
   /** All keys of subjects that are not destroyed (a person that came back after an erasure has a new one). */
   find(tenant: string, subjects: readonly string[]): Promise<ReadonlyMap<string, readonly DataKey[]>>;
   /** The subjects' keys that an alias leads to. */

@@ -115,7 +115,7 @@ export class PostgresSubjectKeys implements SubjectKeys {
     return made;
   }
 
-  async open(tenant: string, ids: readonly string[]): Promise<ReadonlyMap<string, OpenedKey>> {
+  async open(tenant: string, ids: readonly string[], forSubject = false): Promise<ReadonlyMap<string, OpenedKey>> {
     const opened = new Map<string, OpenedKey>();
     if (ids.length === 0) return opened;
     const ring = await this.#tenants.ring(tenant);
@@ -130,10 +130,11 @@ export class PostgresSubjectKeys implements SubjectKeys {
     );
     for (const row of rows) {
       const id = Buffer.from(String(row.id), 'base64').toString('base64url');
-      const key = row.state === 'live' ? unwrap(ring, row) : undefined;
+      const opens = row.state === 'live' || (forSubject && row.state === 'restricted');
+      const key = opens ? unwrap(ring, row) : undefined;
       // A row that holds another key than it is called opens nothing.
       if (key && key.id === id) opened.set(id, { state: 'live', key });
-      else opened.set(id, { state: row.state === 'live' ? 'shredded' : row.state });
+      else opened.set(id, { state: opens ? 'shredded' : row.state });
     }
     for (const id of ids) if (!opened.has(id)) opened.set(id, { state: 'shredded' });
     return opened;
