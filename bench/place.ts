@@ -4,13 +4,19 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { KMSClient } from '@aws-sdk/client-kms';
 import { S3Client } from '@aws-sdk/client-s3';
 import postgres, { type Sql } from 'postgres';
 import { uuidv7 } from '#core/event/uuid.ts';
+import type { SubjectKeys } from '#core/privacy/ports.ts';
+import type { SealPorts } from '#functions/record/seal.ts';
 import { startPostgres } from '#local/postgres.ts';
 import { clientSettings } from '#stores/aws/clients.ts';
+import { nodeCipher } from '#stores/crypto/cipher.ts';
 import { connect } from '#stores/postgres/connect.ts';
 import { migrate, putContextKey, readMigrations } from '#stores/postgres/migrate.ts';
+import { PostgresSubjectKeys } from '#stores/privacy/subject-keys.ts';
+import { TenantKeyStore } from '#stores/privacy/tenant-keys.ts';
 import { S3Segments } from '#stores/s3/segments.ts';
 
 /** Signs tenant contexts. */
@@ -21,6 +27,8 @@ export interface Place {
   readonly ownerSql: Sql;
   readonly segments: S3Segments;
   readonly queueUrl: string;
+  /** What sealing needs, as one execution environment has it. */
+  sealPorts(sql: Sql): SealPorts & { readonly subjectKeys: SubjectKeys };
   /** As the application logs in. */
   login(connections: number): Sql;
   close(): Promise<void>;
@@ -47,6 +55,15 @@ export async function startPlace(): Promise<Place> {
     ownerSql,
     segments: new S3Segments(client, 'segments'),
     queueUrl: cloud.queueUrl,
+    sealPorts: (sql) => ({
+      control: { tenant: async () => undefined },
+      subjectKeys: new PostgresSubjectKeys(
+        sql,
+        contextKey,
+        new TenantKeyStore(sql, contextKey, new KMSClient(clientSettings), cloud.keyArn),
+      ),
+      cipher: nodeCipher,
+    }),
     login(connectionsMax) {
       const user = 'trailkeep_app';
       const sql = connect({
@@ -73,13 +90,15 @@ export async function startPlace(): Promise<Place> {
 
 function startCloudProcess(folder: string) {
   const child = fork(new URL('./cloud-process.ts', import.meta.url).pathname, [folder]);
-  return new Promise<{ env: Record<string, string>; queueUrl: string; stop(): void }>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('exit', (code) => reject(new Error(`the local cloud ended with ${code}`)));
-    child.once('message', (message) => {
-      const { env, queueUrl } = message as { env: Record<string, string>; queueUrl: string };
-      child.removeAllListeners('exit');
-      resolve({ env, queueUrl, stop: () => child.disconnect() });
-    });
-  });
+  return new Promise<{ env: Record<string, string>; queueUrl: string; keyArn: string; stop(): void }>(
+    (resolve, reject) => {
+      child.once('error', reject);
+      child.once('exit', (code) => reject(new Error(`the local cloud ended with ${code}`)));
+      child.once('message', (message) => {
+        const { env, queueUrl, keyArn } = message as { env: Record<string, string>; queueUrl: string; keyArn: string };
+        child.removeAllListeners('exit');
+        resolve({ env, queueUrl, keyArn, stop: () => child.disconnect() });
+      });
+    },
+  );
 }

@@ -9,12 +9,14 @@ import { planSegment } from '#core/record/plan-segment.ts';
 import { feed } from '#functions/query/feed.http.ts';
 import { type SearchPorts, search } from '#functions/query/search.http.ts';
 import { show } from '#functions/query/show.http.ts';
+import { seal } from '#functions/record/seal.ts';
 import { openEnvelope } from '#functions/runtime/envelope-codec.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
 import { createCatalogue } from '#stores/postgres/catalogue.ts';
 import { createCriticalEvents } from '#stores/postgres/critical-events.ts';
 import { createLedger } from '#stores/postgres/ledger.ts';
 import { SegmentBlocks } from '#stores/s3/block-reader.ts';
+import { keyGuard } from '#test/support/reading.ts';
 import { generate, random } from './generate.ts';
 import { contextKey, newId, startPlace } from './place.ts';
 import { accepted, tenantId } from './prepared.ts';
@@ -38,6 +40,8 @@ const fromMs = toMs - 30 * dayMs;
 const wanted: Record<'critical' | 'bulk', { tenant: string; id: string }[]> = { critical: [], bulk: [] };
 const draw = random(7);
 
+const sealing = place.sealPorts(sql);
+
 async function load(): Promise<void> {
   const slices = Math.ceil(events / slice);
   const width = (toMs - fromMs) / slices;
@@ -55,10 +59,11 @@ async function load(): Promise<void> {
       now,
     );
     for (const tier of ['critical', 'bulk'] as const) {
-      const lines = messages[tier].flatMap(({ body }) => {
+      const clear = messages[tier].flatMap(({ body }) => {
         const opened = openEnvelope(body);
         return opened.ok ? opened.value.lines : [];
       });
+      const lines = await seal(sealing, clear);
       const segment = await place.segments.write(planSegment(lines, { id: newId(now), tier, now }));
       await ledger.commit(segment, lines);
       for (const { event } of lines) {
@@ -82,6 +87,9 @@ const blocks: BlockReader = new SegmentBlocks({
   },
 });
 const ports: SearchPorts = {
+  ...sealing,
+  guard: keyGuard,
+  recorder: { record: async () => {} },
   critical: createCriticalEvents(sql, contextKey),
   catalogue: createCatalogue(sql, contextKey),
   blocks,

@@ -27,6 +27,7 @@ async function ours(batch: number, count: number, writers: number): Promise<numb
   const queue = await batchesOf('critical', { count, batch, tenants, seed: seed++ });
   const sql = place.login(writers);
   const ports: WritePorts = {
+    ...place.sealPorts(sql),
     segments: place.segments,
     ledger: createLedger(sql, contextKey),
     announcer: { announce: async () => {} },

@@ -8,7 +8,7 @@ import type { Event } from '#core/event/event.ts';
 import { matcher } from '#core/query/matches.ts';
 import { comparePositions, end, first, Merge, positionOf, start } from '#core/query/merge.ts';
 import type { BlockReader, Catalogue, CriticalEvents, Position } from '#core/query/ports.ts';
-import { BlockSource, type Question } from './block-source.ts';
+import { BlockSource, type Offer, type Question } from './block-source.ts';
 
 export interface AnswerPorts {
   readonly critical: CriticalEvents;
@@ -43,11 +43,12 @@ const rowsPerPageMin = 100;
 const rowsPerPageMax = 1000;
 
 export async function answer(ports: AnswerPorts, question: Question, budget: Budget): Promise<Answer> {
-  const { after, limit } = question;
+  const { after, limit, sees, exactly } = question;
   const isMatch = matcher(question.filter);
   const merge = new Merge(after, limit);
-  const offer = (event: Event) => {
-    if (isMatch(event)) merge.offer(event);
+  const offer = async (events: readonly Event[]) => {
+    const matching = events.filter((event) => isMatch(event) && (!sees || sees(event)));
+    for (const event of exactly && matching.length > 0 ? await exactly(matching) : matching) merge.offer(event);
   };
   const critical = new CriticalSource(ports.critical, question, offer);
   const bulk = new BlockSource(ports.catalogue, ports.blocks, question, offer);
@@ -88,11 +89,11 @@ class CriticalSource {
   rows = 0;
   readonly #critical: CriticalEvents;
   readonly #question: Question;
-  readonly #offer: (event: Event) => void;
+  readonly #offer: Offer;
   #after: Position | undefined;
   #limit: number;
 
-  constructor(critical: CriticalEvents, question: Question, offer: (event: Event) => void) {
+  constructor(critical: CriticalEvents, question: Question, offer: Offer) {
     this.#critical = critical;
     this.#question = question;
     this.#offer = offer;
@@ -107,7 +108,7 @@ class CriticalSource {
     this.#limit = rowsPerPageMax;
     this.bytes += page.bytes;
     this.rows += page.events.length;
-    for (const event of page.events) this.#offer(event);
+    await this.#offer(page.events);
     const last = page.events.at(-1);
     if (!page.exhausted && !last) throw new Error('a page of critical events was empty and not the last');
     this.#after = last && positionOf(last);

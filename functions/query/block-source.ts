@@ -15,7 +15,14 @@ export interface Question {
   readonly filter: Filter;
   readonly after: Position | undefined;
   readonly limit: number;
+  /** Which events are there for the reader at all. */
+  readonly sees?: (event: Event) => boolean;
+  /** What the stored form cannot answer: of events that match otherwise, those that match. */
+  readonly exactly?: ((events: readonly Event[]) => Promise<readonly Event[]>) | undefined;
 }
+
+/** Takes what a source has read. */
+export type Offer = (events: readonly Event[]) => Promise<void>;
 
 interface Unread {
   readonly part: SegmentPart;
@@ -39,7 +46,7 @@ export class BlockSource {
   readonly #catalogue: Catalogue;
   readonly #reader: BlockReader;
   readonly #question: Question;
-  readonly #offer: (event: Event) => void;
+  readonly #offer: Offer;
   readonly #wanted: (block: Block) => boolean;
   /** By maxTime, oldest first, so that the newest is taken from the end. */
   #unread: Unread[] = [];
@@ -48,7 +55,7 @@ export class BlockSource {
   #partsExhausted = false;
   #round = blocksPerRoundMin;
 
-  constructor(catalogue: Catalogue, reader: BlockReader, question: Question, offer: (event: Event) => void) {
+  constructor(catalogue: Catalogue, reader: BlockReader, question: Question, offer: Offer) {
     this.#catalogue = catalogue;
     this.#reader = reader;
     this.#question = question;
@@ -119,7 +126,7 @@ export class BlockSource {
     }
     this.blocksRead += blocks.length;
     for (const { bytes } of blocks) this.bytes += bytes;
-    for (const text of texts) for (const event of eventsOf(text)) this.#offer(event);
+    for (const text of texts) await this.#offer(eventsOf(text));
   }
 
   #moveFrontier(): void {

@@ -1,10 +1,10 @@
-import type { Event } from '#core/event/event.ts';
+import type { ShownEvent } from '#core/privacy/open.ts';
 
 /** Lambda answers at most 6 MB; this leaves room for the envelope and for API Gateway. */
 export const pageBytesMax = 4.5 * 1024 * 1024;
 
 /** As many events, as JSON, as one answer can carry: at least one, for an event is far smaller than an answer. */
-export function cutPage(events: readonly Event[]): { readonly texts: readonly string[]; readonly cut: boolean } {
+export function cutPage(events: readonly ShownEvent[]): { readonly texts: readonly string[]; readonly cut: boolean } {
   const texts: string[] = [];
   let bytes = 0;
   for (const event of events) {

@@ -14,13 +14,23 @@ import { nearest } from '#core/query/nearest.ts';
 import type { BlockReader, Catalogue, FeedPosition } from '#core/query/ports.ts';
 import { Missing } from '#core/record/ports.ts';
 import type { Block, SegmentPart } from '#core/record/segment.ts';
-import { onHttp, requireScope } from '#functions/runtime/http.ts';
-import { openBlocks, openCatalogue, openCursorKey, openHmac } from '#functions/runtime/open.ts';
+import { onHttp } from '#functions/runtime/http.ts';
+import {
+  openBlocks,
+  openCatalogue,
+  openCipher,
+  openCursorKey,
+  openGuard,
+  openHmac,
+  openRecorder,
+  openSubjectKeys,
+} from '#functions/runtime/open.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
 import { eventsOf } from './block-source.ts';
 import { pageBody, pageBytesMax } from './cut-page.ts';
+import { isRecordOfReading, Reader, type ReaderPorts } from './reader.ts';
 
-export interface FeedPorts {
+export interface FeedPorts extends ReaderPorts {
   readonly catalogue: Catalogue;
   readonly blocks: BlockReader;
   readonly clock: () => number;
@@ -35,10 +45,13 @@ const partsPerPage = 32;
 const scanMsMax = 15_000;
 
 export async function feed(ports: FeedPorts, request: HttpRequest): Promise<HttpResponse> {
-  const caller = requireScope(request, 'events:read');
-  const { after, limit } = feedQuery(request.query);
+  const reader = await Reader.of(ports, request);
+  const { after, limit, reads } = feedQuery(request.query);
+  reader.readsToo = reads;
+  const { caller } = reader;
   const filter = confine({}, caller);
   const bounds = canonicalFilter(filter);
+  const isWithin = matcher(filter);
   const mac = (data: string) => ports.hmac(ports.cursorKey, data);
   let from: FeedPosition = { seq: 0n, offset: 0 };
   if (after !== undefined) {
@@ -46,7 +59,8 @@ export async function feed(ports: FeedPorts, request: HttpRequest): Promise<Http
     if (!read.ok) throw problemOf(read.fault);
     from = read.value;
   }
-  const page = new Page(limit, from, matcher(filter), request.now.getTime() + scanMsMax, ports.clock);
+  const wanted = (event: Event) => isWithin(event) && reader.sees(event);
+  const page = new Page(limit, from, reader, wanted, request.now.getTime() + scanMsMax, ports.clock);
   const missing: string[] = [];
   for (let more = true; more && !page.ended; ) {
     const parts = await ports.catalogue.partsAfter(caller.tenant, page.at.seq, partsPerPage);
@@ -62,7 +76,11 @@ export async function feed(ports: FeedPorts, request: HttpRequest): Promise<Http
     }
   }
   const next = feedCursor(mac, caller.tenant, bounds, page.at);
-  const query = `after=${next}${request.query.has('limit') ? `&limit=${limit}` : ''}`;
+  const query = `after=${next}${request.query.has('limit') ? `&limit=${limit}` : ''}${reads ? '&reads=include' : ''}`;
+  // A page of nothing but records of reading is not recorded: whoever follows them would follow itself for ever.
+  if (page.events.some((event) => !isRecordOfReading(event))) {
+    await reader.record('audit_log.feed', page.events, { after: String(from.seq), through: String(page.at.seq) });
+  }
   return {
     status: 200,
     headers: { 'content-type': 'application/json', link: `</v1/events/feed?${query}>; rel="next"` },
@@ -79,7 +97,7 @@ async function readPart(reader: BlockReader, part: SegmentPart, page: Page): Pro
     if (page.at.offset < first + block.events) {
       const [text] = await reader.read(part, [block]);
       const events = eventsOf(text!);
-      page.take(events.slice(page.at.offset - first));
+      await page.take(events.slice(page.at.offset - first));
     }
     first += block.events;
   }
@@ -89,16 +107,26 @@ async function readPart(reader: BlockReader, part: SegmentPart, page: Page): Pro
 /** What goes into one answer, and where the next one begins. */
 class Page {
   readonly texts: string[] = [];
+  readonly events: Event[] = [];
   at: FeedPosition;
   #bytes = 0;
   #cut = false;
   readonly #limit: number;
+  readonly #reader: Reader;
   readonly #wanted: (event: Event) => boolean;
   readonly #until: number;
   readonly #clock: () => number;
 
-  constructor(limit: number, at: FeedPosition, wanted: (event: Event) => boolean, until: number, clock: () => number) {
+  constructor(
+    limit: number,
+    at: FeedPosition,
+    reader: Reader,
+    wanted: (event: Event) => boolean,
+    until: number,
+    clock: () => number,
+  ) {
     this.#limit = limit;
+    this.#reader = reader;
     this.at = at;
     this.#wanted = wanted;
     this.#until = until;
@@ -109,11 +137,13 @@ class Page {
     return this.#cut || this.texts.length >= this.#limit || this.#clock() >= this.#until;
   }
 
-  take(events: readonly Event[]): void {
+  async take(events: readonly Event[]): Promise<void> {
+    const wanted = new Set(events.filter(this.#wanted).slice(0, this.#limit - this.texts.length));
+    const shown = new Map((await this.#reader.show([...wanted])).map((one) => [one.id, one]));
     for (const event of events) {
       if (this.#cut || this.texts.length >= this.#limit) return;
-      if (this.#wanted(event)) {
-        const text = JSON.stringify(event);
+      if (wanted.has(event)) {
+        const text = JSON.stringify(shown.get(event.id)!);
         const bytes = Buffer.byteLength(text) + 1;
         if (this.#bytes + bytes > pageBytesMax && this.texts.length > 0) {
           this.#cut = true;
@@ -121,6 +151,7 @@ class Page {
         }
         this.#bytes += bytes;
         this.texts.push(text);
+        this.events.push(event);
       }
       this.at = { seq: this.at.seq, offset: this.at.offset + 1 };
     }
@@ -131,11 +162,17 @@ class Page {
   }
 }
 
-function feedQuery(query: URLSearchParams): { readonly after: string | undefined; readonly limit: number } {
+const parameters = ['after', 'limit', 'reads'];
+
+function feedQuery(query: URLSearchParams): {
+  readonly after: string | undefined;
+  readonly limit: number;
+  readonly reads: boolean;
+} {
   for (const name of new Set(query.keys())) {
-    if (name !== 'after' && name !== 'limit') {
-      const guess = nearest(name, ['after', 'limit']);
-      const hint = guess === undefined ? 'It takes after and limit.' : `Did you mean ${guess}?`;
+    if (!parameters.includes(name)) {
+      const guess = nearest(name, parameters);
+      const hint = guess === undefined ? 'It takes after, limit and reads.' : `Did you mean ${guess}?`;
       throw new Problem('filter_invalid', `The feed has no parameter ${JSON.stringify(name.slice(0, 60))}. ${hint}`);
     }
     if (query.getAll(name).length > 1)
@@ -145,7 +182,11 @@ function feedQuery(query: URLSearchParams): { readonly after: string | undefined
   if (!/^\d{1,4}$/.test(limit) || Number(limit) < 1 || Number(limit) > limitMax) {
     throw new Problem('filter_invalid', `limit must be a whole number from 1 to ${limitMax}.`, { pointer: '/limit' });
   }
-  return { after: query.get('after') ?? undefined, limit: Number(limit) };
+  const reads = query.get('reads') ?? 'exclude';
+  if (reads !== 'include' && reads !== 'exclude') {
+    throw new Problem('filter_invalid', 'reads must be include or exclude.', { pointer: '/reads' });
+  }
+  return { after: query.get('after') ?? undefined, limit: Number(limit), reads: reads === 'include' };
 }
 
 export const handler = onHttp(feed, {
@@ -154,4 +195,8 @@ export const handler = onHttp(feed, {
   clock: () => Date.now,
   cursorKey: openCursorKey,
   hmac: openHmac,
+  guard: openGuard,
+  subjectKeys: openSubjectKeys,
+  cipher: openCipher,
+  recorder: openRecorder,
 });

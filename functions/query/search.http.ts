@@ -6,18 +6,30 @@
  */
 
 import * as z from 'zod';
+import type { Event } from '#core/event/event.ts';
 import { problemOf } from '#core/event/problem.ts';
 import { readSearchCursor, searchCursor } from '#core/query/cursor.ts';
 import { canonicalFilter, confine, matchesNothing, parseFilter, parseSearch } from '#core/query/filter.ts';
 import { positionOf } from '#core/query/merge.ts';
 import type { Position } from '#core/query/ports.ts';
-import { jsonBody, onHttp, requireScope } from '#functions/runtime/http.ts';
-import { openBlocks, openCatalogue, openCritical, openCursorKey, openHmac } from '#functions/runtime/open.ts';
+import { jsonBody, onHttp } from '#functions/runtime/http.ts';
+import {
+  openBlocks,
+  openCatalogue,
+  openCipher,
+  openCritical,
+  openCursorKey,
+  openGuard,
+  openHmac,
+  openRecorder,
+  openSubjectKeys,
+} from '#functions/runtime/open.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
 import { type Answer, type AnswerPorts, answer } from './answer.ts';
 import { cutPage, pageBody } from './cut-page.ts';
+import { Reader, type ReaderPorts, recordedFilter, recordsOfReading } from './reader.ts';
 
-export interface SearchPorts extends AnswerPorts {
+export interface SearchPorts extends AnswerPorts, ReaderPorts {
   readonly cursorKey: Uint8Array;
   readonly hmac: (key: Uint8Array, data: string) => Uint8Array;
 }
@@ -37,10 +49,12 @@ const nothing: Answer = {
 };
 
 export async function search(ports: SearchPorts, request: HttpRequest): Promise<HttpResponse> {
-  const caller = requireScope(request, 'events:read');
+  const reader = await Reader.of(ports, request);
   const parsed = request.method === 'POST' ? parseSearch(jsonBody(request, z.json())) : parseFilter(request.query);
   if (!parsed.ok) throw problemOf(parsed.fault);
   const { limit, cursor } = parsed.value;
+  reader.readsToo = parsed.value.filter.action !== undefined;
+  const { caller } = reader;
   const filter = confine(parsed.value.filter, caller);
   const canonical = canonicalFilter(filter);
   const mac = (data: string) => ports.hmac(ports.cursorKey, data);
@@ -51,11 +65,21 @@ export async function search(ports: SearchPorts, request: HttpRequest): Promise<
     after = read.value;
   }
   const budget = { bytesMax: scanBytesMax, until: request.now.getTime() + scanMsMax };
-  const found = matchesNothing(filter)
-    ? nothing
-    : await answer(ports, { tenant: caller.tenant, filter, after, limit }, budget);
-  const { texts, cut } = cutPage(found.events);
-  const next = cut ? positionOf(found.events[texts.length - 1]!) : found.next;
+  const stored = await reader.stored(filter);
+  const question = {
+    tenant: caller.tenant,
+    filter: stored,
+    after,
+    limit,
+    sees: (event: Event) => reader.sees(event),
+    exactly: reader.exactly(filter),
+  };
+  const found = matchesNothing(filter) ? nothing : await answer(ports, question, budget);
+  const { texts, cut } = cutPage(await reader.show(found.events));
+  const events = found.events.slice(0, texts.length);
+  const next = cut ? positionOf(events.at(-1)!) : found.next;
+  const { filter: asked, about } = recordedFilter(filter, stored);
+  await reader.record('audit_log.search', events, { filter: asked, limit, complete: found.complete }, about);
   return {
     status: 200,
     headers: { 'content-type': 'application/json' },
@@ -65,6 +89,7 @@ export async function search(ports: SearchPorts, request: HttpRequest): Promise<
       scanned_bytes: found.scannedBytes,
       sources: found.sources,
       ...(found.missing.length === 0 ? {} : { missing: found.missing }),
+      ...(reader.leftOut ? { left_out: [recordsOfReading] } : {}),
     }),
   };
 }
@@ -76,4 +101,8 @@ export const handler = onHttp(search, {
   clock: () => Date.now,
   cursorKey: openCursorKey,
   hmac: openHmac,
+  guard: openGuard,
+  subjectKeys: openSubjectKeys,
+  cipher: openCipher,
+  recorder: openRecorder,
 });

@@ -12,23 +12,38 @@ import { matches } from '#core/query/matches.ts';
 import type { BlockReader, Catalogue, CriticalEvents } from '#core/query/ports.ts';
 import { keyOf, mayContain } from '#core/record/membership.ts';
 import { Missing } from '#core/record/ports.ts';
-import { onHttp, requireScope } from '#functions/runtime/http.ts';
-import { openBlocks, openCatalogue, openCritical } from '#functions/runtime/open.ts';
+import { onHttp } from '#functions/runtime/http.ts';
+import {
+  openBlocks,
+  openCatalogue,
+  openCipher,
+  openCritical,
+  openGuard,
+  openRecorder,
+  openSubjectKeys,
+} from '#functions/runtime/open.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
 import { eventsOf } from './block-source.ts';
+import { Reader, type ReaderPorts } from './reader.ts';
 
-export interface ShowPorts {
+export interface ShowPorts extends ReaderPorts {
   readonly critical: CriticalEvents;
   readonly catalogue: Catalogue;
   readonly blocks: BlockReader;
 }
 
 export async function show(ports: ShowPorts, request: HttpRequest): Promise<HttpResponse> {
-  const caller = requireScope(request, 'events:read');
+  const reader = await Reader.of(ports, request);
+  reader.readsToo = true;
+  const { caller } = reader;
   const id = (request.params.eventId ?? '').toLowerCase();
   const event = isUuid(id) ? await findEvent(ports, caller.tenant, id) : undefined;
-  if (!event || !matches(confine({}, caller), event)) throw new Problem('not_found', 'There is no event with this id.');
-  return { status: 200, body: event };
+  if (!event || !matches(confine({}, caller), event) || !reader.sees(event)) {
+    throw new Problem('not_found', 'There is no event with this id.');
+  }
+  const [shown] = await reader.show([event]);
+  await reader.record('audit_log.read', [event], { event: event.id });
+  return { status: 200, body: shown! };
 }
 
 async function findEvent(ports: ShowPorts, tenant: string, id: string): Promise<Event | undefined> {
@@ -57,4 +72,12 @@ async function findEvent(ports: ShowPorts, tenant: string, id: string): Promise<
   return undefined;
 }
 
-export const handler = onHttp(show, { critical: openCritical, catalogue: openCatalogue, blocks: openBlocks });
+export const handler = onHttp(show, {
+  critical: openCritical,
+  catalogue: openCatalogue,
+  blocks: openBlocks,
+  guard: openGuard,
+  subjectKeys: openSubjectKeys,
+  cipher: openCipher,
+  recorder: openRecorder,
+});

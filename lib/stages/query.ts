@@ -3,7 +3,7 @@ import { Construct } from 'constructs';
 import type { DataStack } from '../data-stack.ts';
 import { speaksPostgres } from '../parts/database-env.ts';
 import { type Inside, makeVerb, type Place, type Verb } from '../parts/function.ts';
-import { readObjects, sealFields } from '../parts/grants.ts';
+import { readObjects, sealFields, send } from '../parts/grants.ts';
 
 export interface QueryProps extends Place {
   readonly data: DataStack;
@@ -27,8 +27,16 @@ export class Query extends Construct {
         ...database.environment,
         SEGMENTS_BUCKET: data.segments.bucketName,
         TENANT_KEYS_KEY_ARN: data.tenantKeys.keyArn,
+        // Who looks is recorded before the answer.
+        CRITICAL_QUEUE_URL: data.critical.queueUrl,
+        BULK_QUEUE_URL: data.bulk.queueUrl,
       },
-      permissions: [...database.permissions, ...readObjects(data, data.segments, 'segments/'), ...sealFields(data)],
+      permissions: [
+        ...database.permissions,
+        ...readObjects(data, data.segments, 'segments/'),
+        ...sealFields(data),
+        ...send(data.critical, data.bulk),
+      ],
     };
     this.search = makeVerb(this, 'Search', props, { ...common, bundle: 'query-search', memoryMb: 1769 });
     this.show = makeVerb(this, 'Show', props, { ...common, bundle: 'query-show', memoryMb: 1024 });

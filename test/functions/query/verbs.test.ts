@@ -8,12 +8,14 @@ import { show } from '#functions/query/show.http.ts';
 import { onHttp } from '#functions/runtime/http.ts';
 import type { HttpVerb } from '#functions/runtime/request.ts';
 import { callerA, context, proxyEvent, tenantB } from '#test/support/events.ts';
+import { readerPorts } from '#test/support/reading.ts';
 import { eventOf, World } from './world.ts';
 
 const callerB: Caller = { ...callerA, tenant: tenantB, keyId: 'bbbbbbbbbbbbbbbbbbbb' };
 
 const portsOf = (world: World) => ({
   ...world.ports,
+  ...readerPorts(),
   clock: () => 0,
   cursorKey: new Uint8Array([1]),
   hmac: (key: Uint8Array, data: string) => new Uint8Array(createHmac('sha256', key).update(data).digest()),

@@ -211,6 +211,10 @@ test(`${events} events, ${kills} kills, ${postgresStops} stops of Postgres, ${ca
     clock: () => Date.now(),
     cursorKey: await open.openCursorKey(),
     hmac: open.openHmac(),
+    guard: await open.openGuard(),
+    subjectKeys: await open.openSubjectKeys(),
+    cipher: open.openCipher(),
+    recorder: open.openRecorder(),
   };
   let seenTwice = 0;
   let lost = 0;
