@@ -7,6 +7,7 @@
 import middy from '@middy/core';
 import type { APIGatewayAuthorizerResult, APIGatewayRequestAuthorizerEvent } from 'aws-lambda';
 import type { Caller } from '#core/access/access.ts';
+import { logger } from './observe.ts';
 import { type Openers, openOnce } from './ports.ts';
 
 export type AuthorizerVerb<Ports> = (
@@ -24,8 +25,12 @@ export function onAuthorizer<Ports>(verb: AuthorizerVerb<Ports>, openers: Opener
         if (value !== undefined) headers[name.toLowerCase()] = value;
       }
       const caller = await verb(await open(), { headers, methodArn: event.methodArn, now: new Date() });
-      // The exact word is API Gateway's protocol for 401; any other error becomes a 500.
-      if (!caller) throw new Error('Unauthorized');
+      if (!caller) {
+        const { requestId } = event.requestContext;
+        logger.info('refused', { code: 'unauthenticated', route: `${event.httpMethod} ${event.resource}`, requestId });
+        // The exact word is API Gateway's protocol for 401; any other error becomes a 500.
+        throw new Error('Unauthorized');
+      }
       return {
         principalId: caller.keyId,
         policyDocument: {

@@ -25,7 +25,9 @@ export function onHttp<Ports>(verb: HttpVerb<Ports>, openers: Openers<Ports>) {
     .use({
       onError: (invocation) => {
         const requestId = invocation.event.requestContext.requestId;
-        invocation.response = resultOf(problemResponse(invocation.error, requestId), requestId);
+        const problem = asProblem(invocation.error, requestId);
+        traceRefusal(invocation.event, problem);
+        invocation.response = resultOf(problemResponse(problem, requestId), requestId);
       },
     })
     .handler(async (event: APIGatewayProxyEvent): Promise<APIGatewayProxyResult> => {
@@ -120,8 +122,18 @@ function callerOf(context: APIGatewayProxyEvent['requestContext']['authorizer'])
   };
 }
 
-function problemResponse(error: unknown, requestId: string): HttpResponse {
-  const problem = asProblem(error, requestId);
+/** What a stranger gets for an answer: one of these is a slip, many of them are somebody who tries doors. */
+const doorsTried: ReadonlySet<string> = new Set(['unauthenticated', 'forbidden', 'not_found', 'cursor_invalid']);
+
+/** Who was refused, where and by which code; never what was asked for, which can be a person's name. */
+function traceRefusal({ requestContext, httpMethod, resource }: APIGatewayProxyEvent, { fault }: Problem): void {
+  if (!doorsTried.has(fault.code)) return;
+  const { tenant, keyId } = requestContext.authorizer ?? {};
+  const { requestId } = requestContext;
+  logger.info('refused', { code: fault.code, route: `${httpMethod} ${resource}`, tenant, keyId, requestId });
+}
+
+function problemResponse(problem: Problem, requestId: string): HttpResponse {
   const { code, detail, pointer } = problem.fault;
   return {
     status: problem.status,
