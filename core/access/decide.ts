@@ -147,7 +147,10 @@ function ask(
       break_glass: breakGlass !== undefined,
       ...(at.purpose === undefined ? {} : { purpose: at.purpose }),
       ...(at.ticket === undefined ? {} : { ticket: at.ticket }),
-      ...(caller.person?.mfaAt === undefined ? {} : { mfa_age_seconds: ageSeconds(caller.person.mfaAt, at.now) }),
+      // Only where it is asked for: it changes with every second, and answers are remembered.
+      ...(caller.person?.mfaAt === undefined || grant.when?.mfaWithinSeconds === undefined
+        ? {}
+        : { mfa_age_seconds: ageSeconds(caller.person.mfaAt, at.now) }),
     },
     entities: [
       { uid: principal, attrs: { tenant: caller.tenant, user }, parents: permissionUids.get(grant.permission) ?? [] },

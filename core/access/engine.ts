@@ -37,3 +37,22 @@ export interface PolicyEngine {
 
 /** Whether an answer is a yes beyond doubt. */
 export const allows = (answer: PolicyAnswer): boolean => answer.decision === 'allow' && answer.errors.length === 0;
+
+/**
+ * An engine that remembers its answers. A decision follows from its request and the policies alone, so an answer is
+ * good for as long as the process; at `max` answers it forgets them all, and begins again.
+ */
+export function remembering(engine: PolicyEngine, max = 10_000): PolicyEngine {
+  const answers = new Map<string, PolicyAnswer>();
+  return {
+    decide(request) {
+      const key = JSON.stringify(request);
+      const known = answers.get(key);
+      if (known) return known;
+      const answer = engine.decide(request);
+      if (answers.size >= max) answers.clear();
+      answers.set(key, answer);
+      return answer;
+    },
+  };
+}

@@ -5,6 +5,8 @@ import type { HttpRequest } from './request.ts';
 
 /** A word; which words mean something is the tenant's to say. */
 const purposeShape = /^[a-z][a-z0-9_-]{1,63}$/;
+/** The purpose of whoever broke the glass; nobody else may say it. */
+export const breakGlassPurpose = 'break_glass';
 /** As ticket systems write them: `INC-4711`, `acme/ops#12`. */
 const ticketShape = /^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,127}$/;
 
@@ -12,7 +14,7 @@ const ticketShape = /^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,127}$/;
 export function circumstancesOf({ headers, sourceIp, now }: HttpRequest): Circumstances {
   const purpose = headers['trailkeep-purpose'];
   const ticket = headers['trailkeep-ticket'];
-  if (purpose !== undefined && !purposeShape.test(purpose)) {
+  if (purpose !== undefined && (!purposeShape.test(purpose) || purpose === breakGlassPurpose)) {
     throw new Problem('request_invalid', 'Trailkeep-Purpose must be one word of 2 to 64 of a-z 0-9 _ -, as billing.');
   }
   if (ticket !== undefined && !ticketShape.test(ticket)) {

@@ -13,6 +13,7 @@ import type { Circumstances } from '#core/access/principal.ts';
 import { type HeldGrant, ownModule, type PermissionCache } from '#core/access/roles.ts';
 import { Problem } from '#core/event/problem.ts';
 import { Unavailable } from '#core/record/ports.ts';
+import { breakGlassPurpose } from './circumstances.ts';
 
 /** What the guard leans on; each is opened by the first decision that needs it. */
 export interface GuardPorts {
@@ -80,5 +81,3 @@ async function inEffect(
     throw error;
   }
 }
-
-const breakGlassPurpose = 'break_glass';
