@@ -366,8 +366,7 @@ create table privacy.vault_key (
   vaulted_at timestamp with time zone default now() not null,
   constraint vault_key_key_id_check CHECK ((length(key_id) = 24)),
   constraint vault_key_legal_basis_check CHECK ((legal_basis = ANY (ARRAY['art17_3_a_expression'::text, 'art17_3_b_legal_obligation'::text, 'art17_3_c_public_health'::text, 'art17_3_d_archiving_research'::text, 'art17_3_e_legal_claims'::text]))),
-  constraint vault_key_pkey PRIMARY KEY (tenant_id, key_id),
-  constraint vault_key_tenant_id_key_id_fkey FOREIGN KEY (tenant_id, key_id) REFERENCES privacy.subject_key(tenant_id, key_id)
+  constraint vault_key_pkey PRIMARY KEY (tenant_id, key_id)
 );
 alter table privacy.vault_key owner to trailkeep_owner;
 alter table privacy.vault_key enable row level security;

@@ -95,8 +95,7 @@ create table privacy.vault_key (
   reference text not null,
   retain_until timestamptz not null,
   vaulted_at timestamptz not null default now(),
-  primary key (tenant_id, key_id),
-  foreign key (tenant_id, key_id) references privacy.subject_key
+  primary key (tenant_id, key_id)
 );
 create index vault_key_by_end on privacy.vault_key (tenant_id, retain_until);
 alter table privacy.vault_key enable row level security;
