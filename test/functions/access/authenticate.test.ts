@@ -83,6 +83,7 @@ test('API Gateway hears strings for somebody and Unauthorized for nobody', async
   const event = (authorization: string) =>
     ({
       headers: { Authorization: authorization },
+      requestContext: { requestId: 'r' },
       methodArn: 'arn:aws:execute-api:eu-west-1:000000000000:api/v/GET/v1/events',
     }) as unknown as APIGatewayRequestAuthorizerEvent;
   const answer = await handler(event(`Bearer ${text}`), context);
