@@ -3,7 +3,7 @@
  */
 
 import { canonical } from '#core/event/canonical.ts';
-import type { Event, Json } from '#core/event/event.ts';
+import type { Event, Json, JsonObject } from '#core/event/event.ts';
 import type { EventLine } from '#core/record/envelope.ts';
 import type { FieldGroup } from '../access/view.ts';
 import { type PersonalField, partsOf } from './fields.ts';
@@ -32,26 +32,29 @@ export function sealEvent(
   cipher: Cipher,
   free: boolean,
 ): EventLine {
-  const groups = new Map<string, { group: FieldGroup; key: DataKey; at: string[]; values: Json[] }>();
-  const changes = new Map<string, string | undefined>();
+  const groups: { group: FieldGroup; key: DataKey; at: string[]; values: Json[] }[] = [];
+  const changes: Changes = new Map();
   for (const field of fields) {
     const key = field.owner === undefined ? keys.tenant.own : keys.of(field.owner);
-    const name = `${field.group} ${key.id}`;
-    let group = groups.get(name);
+    let group = groups.find((one) => one.group === field.group && one.key === key);
     if (!group) {
       group = { group: field.group, key, at: [], values: [] };
-      groups.set(name, group);
+      groups.push(group);
     }
     group.at.push(field.at);
     group.values.push(field.value);
-    changes.set(field.at, field.find && tokenOf(field.find, String(field.value), key, keys.tenant, cipher));
+    const token = field.find && tokenOf(field.find, String(field.value), key, keys.tenant, cipher);
+    const { parent, name } = placeOf(field.at);
+    const siblings = changes.get(parent);
+    if (siblings) siblings.set(name, token);
+    else changes.set(parent, new Map([[name, token]]));
   }
-  const sealed = [...groups.values()].map(({ group, key, at, values }): SealedGroup => {
+  const sealed = groups.map(({ group, key, at, values }): SealedGroup => {
     const bound = { at, group, key: key.id };
     const box = cipher.seal(key.cipher, JSON.stringify(values), envelopeContext(event.tenant, event.id, bound));
     return { at, box, group, key: key.id };
   });
-  const skeleton = replaced(event, changes);
+  const skeleton = replaced(event as unknown as JsonObject, changes) as unknown as Event;
   const { actor, context, metadata, on_behalf_of, outcome, subject, targets } = skeleton;
   // In canonical order, as prepare's literal: one hidden class, and JSON.stringify writes the canonical line.
   const stored = {
@@ -89,16 +92,39 @@ export function sealEvent(
 }
 
 /** A person's token is the same wherever the person stands: as actor, as target, as subject. */
-export const subjectToken = (key: DataKey, cipher: Cipher): string => `~${cipher.token(key.index, 'subject')}`;
+export const subjectToken = (key: DataKey, cipher: Cipher): string =>
+  remembered(key, 'subject', () => `~${cipher.token(key.index, 'subject')}`);
 /** Addresses in one spelling: domains have no case, and nobody's mailbox has. */
-export const emailToken = (key: DataKey, email: string, cipher: Cipher): string =>
-  `~${cipher.token(key.index, `email|${email.toLowerCase()}`)}`;
+export function emailToken(key: DataKey, email: string, cipher: Cipher): string {
+  const text = `email|${email.toLowerCase()}`;
+  return remembered(key, text, () => `~${cipher.token(key.index, text)}`);
+}
 /**
  * Many persons share an address, so its token is the tenant's and outlives them; 24 bits make 256 addresses of IPv4
  * share one, so that it proves nobody's address. A tenant with 100,000 addresses meets a stranger in one of 170 searches.
  */
 export const ipToken = (tenant: TenantKeys, ip: string, cipher: Cipher): string =>
-  `~${cipher.token(tenant.blind, `ip|${ip}`).slice(0, 4)}`;
+  remembered(tenant, ip, () => `~${cipher.token(tenant.blind, `ip|${ip}`).slice(0, 4)}`);
+
+/** Tokens of a key, for as long as the key is held: they follow from it, and cost as much as an envelope. */
+const tokens = new WeakMap<object, Map<string, string>>();
+/** A bound on memory: beyond it they are made anew. */
+const tokensOfKeyMax = 10_000;
+
+function remembered(key: object, text: string, make: () => string): string {
+  let own = tokens.get(key);
+  if (!own) {
+    own = new Map();
+    tokens.set(key, own);
+  }
+  let token = own.get(text);
+  if (token === undefined) {
+    token = make();
+    if (own.size >= tokensOfKeyMax) own.clear();
+    own.set(text, token);
+  }
+  return token;
+}
 
 function tokenOf(
   find: NonNullable<PersonalField['find']>,
@@ -111,27 +137,65 @@ function tokenOf(
   return find === 'email' ? emailToken(key, value, cipher) : ipToken(tenant, value, cipher);
 }
 
-type Mutable = { [key: string]: Json };
+/** By the pointer of the parent: what becomes of its members; undefined: they go. */
+type Changes = Map<string, Map<string, string | undefined>>;
 
-/** A copy of the event in which some values are others, or gone; only what changes is copied. */
-function replaced(event: Event, changes: ReadonlyMap<string, string | undefined>): Event {
-  const root: Mutable = { ...(event as unknown as Mutable) };
-  const copied = new Set<object>([root]);
-  for (const [at, value] of changes) {
-    const parts = partsOf(at);
-    let parent: Mutable = root;
-    for (const part of parts.slice(0, -1)) {
-      let child = parent[part] as Mutable;
-      if (!copied.has(child)) {
-        child = (Array.isArray(child) ? [...child] : { ...child }) as Mutable;
-        copied.add(child);
-        parent[part] = child;
-      }
-      parent = child;
+/** A copy of an object in which some values are others, or gone; what does not change is not copied. */
+function replaced(value: JsonObject, changes: Changes): JsonObject {
+  let copy = { ...value } as { [key: string]: Json };
+  for (const [parent, members] of changes) {
+    if (parent === '') copy = withMembers(copy, members);
+    else {
+      const { parent: above, name } = placeOf(parent);
+      if (above === '') copy[name] = withMembers(copy[name] as JsonObject, members);
+      else putBelow(copy, parent, members);
     }
-    const last = parts.at(-1)!;
-    if (value === undefined) delete parent[last];
-    else parent[last] = value;
   }
-  return root as unknown as Event;
+  return copy;
+}
+
+/** An object without some members and with others in their place, in the same order. */
+function withMembers(value: JsonObject, members: ReadonlyMap<string, string | undefined>): { [key: string]: Json } {
+  const made: { [key: string]: Json } = {};
+  for (const key of Object.keys(value)) {
+    if (!members.has(key)) made[key] = value[key]!;
+    else if (members.get(key) !== undefined) made[key] = members.get(key)!;
+  }
+  return made;
+}
+
+/** The same, deeper: each parent on the way is copied, once or again. */
+function putBelow(
+  root: { [key: string]: Json },
+  pointer: string,
+  members: ReadonlyMap<string, string | undefined>,
+): void {
+  const parts = partsOf(pointer);
+  let parent: { [key: string]: Json } = root;
+  for (const part of parts.slice(0, -1)) {
+    const child = parent[part] as JsonObject;
+    parent[part] = (Array.isArray(child) ? [...child] : { ...child }) as Json;
+    parent = parent[part] as { [key: string]: Json };
+  }
+  const last = parts.at(-1)!;
+  parent[last] = withMembers(parent[last] as JsonObject, members);
+}
+
+interface Place {
+  /** Pointer of what holds the value. */
+  readonly parent: string;
+  /** Its name there. */
+  readonly name: string;
+}
+const places = new Map<string, Place>();
+
+/** Where a pointer leads: nearly all events have the same few pointers. */
+function placeOf(at: string): Place {
+  let place = places.get(at);
+  if (!place) {
+    place = { parent: at.slice(0, at.lastIndexOf('/')), name: partsOf(at).at(-1)! };
+    if (places.size >= 10_000) places.clear();
+    places.set(at, place);
+  }
+  return place;
 }

@@ -11,10 +11,10 @@ export const droppedCard = '[dropped: card number]';
 const secretKey =
   /^(?:.*[^a-z])?(?:pass(?:word|wd|phrase|code)|secret|client_?secret|private_?key|api_?key|access_?key|secret_?access_?key|auth(?:orization)?_?(?:token|header)|(?:access|refresh|id|bearer|session|csrf|xsrf)_?token|token|cookies?|set_?cookie|cvv2?|cvc2?|pin|otp)$/i;
 /** 14 to 19 digits in one piece or in groups of four (Amex: 4-6-5), not part of a longer word. */
-const cardShape = /(?<![\w.-])(?:\d{14,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{2,7}|\d{4}([ -])\d{6}\2\d{4,5})(?![\w.-])/g;
-/** A line that has no such run of digits has no card: most lines are done with this. */
-const cardHint = /\d{4}[ -]?\d{4,6}[ -]?\d{4}/;
-const secretHint = /pass(?:w|phrase|code)|secret|key"|_key|Key"|token|authorization|cookie|cv[cv]2?"|"pin"|"otp"/i;
+const cardShape =
+  /(?<![\w-]|\d\.)(?:\d{14,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{2,7}|\d{4}([ -])\d{6}\2\d{4,5})(?![\w-]|\.\d)/g;
+/** A line that has no such run of digits has no card: nearly all lines are done with this. */
+const cardHint = new RegExp(cardShape.source);
 /** Written by Trailkeep or by a schema; a run of digits in them is no card. */
 const ownFields = new Set(['id', 'tenant', 'occurred_at', 'received_at', 'producer', 'action', 'schema_version']);
 
@@ -25,12 +25,49 @@ export interface Dropped {
 
 /** The event without secrets and card numbers, and how many there were; the same object when there were none. */
 export function dropSecrets(event: Event, line: string, tags: Tags | undefined): { readonly event: Event } & Dropped {
-  const tagged = tags !== undefined && [...tags.classes.values()].includes('secret');
-  if (!tagged && !cardHint.test(line) && !secretHint.test(line)) return { event, secrets: 0, cards: 0 };
+  if (tags === undefined && !cardHint.test(line) && !mayHoldSecret(event)) return { event, secrets: 0, cards: 0 };
   const sweep = new Sweep(tags);
   const swept = sweep.event(event);
   return { event: sweep.secrets + sweep.cards === 0 ? event : swept, secrets: sweep.secrets, cards: sweep.cards };
 }
+
+/** Looks at names only, and only where a producer chooses them. */
+function mayHoldSecret({ metadata, changes, actor, targets, on_behalf_of }: Event): boolean {
+  return (
+    hasSecretName(metadata) ||
+    hasSecretName(actor.metadata) ||
+    (changes?.some(
+      ({ path, before, after }) => isSecretName(lastOf(path)) || hasSecretName(before) || hasSecretName(after),
+    ) ??
+      false) ||
+    (targets?.some((target) => hasSecretName(target.metadata)) ?? false) ||
+    (on_behalf_of?.some((party) => hasSecretName(party.metadata)) ?? false)
+  );
+}
+
+/** Events are at most 32 deep, so recursion is safe. */
+function hasSecretName(value: Json | undefined): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (Array.isArray(value)) return value.some((inner: Json) => hasSecretName(inner));
+  for (const [name, inner] of Object.entries(value)) if (isSecretName(name) || hasSecretName(inner)) return true;
+  return false;
+}
+
+const verdicts = new Map<string, boolean>();
+
+/** Whether a key is called as secrets are; programs use few names, so each is judged once. */
+function isSecretName(name: string): boolean {
+  let verdict = verdicts.get(name);
+  if (verdict === undefined) {
+    verdict = secretKey.test(snake(name));
+    if (verdicts.size >= 10_000) verdicts.clear();
+    verdicts.set(name, verdict);
+  }
+  return verdict;
+}
+
+/** The field that a change's path names. */
+const lastOf = (path: string): string => path.split(/[./]/).at(-1) ?? '';
 
 class Sweep {
   secrets = 0;
@@ -53,8 +90,7 @@ class Sweep {
 
   /** A change names its field by a path instead of a key. */
   #change(change: NonNullable<Event['changes']>[number], index: number) {
-    const field = change.path.split(/[./]/).at(-1) ?? '';
-    const secret = secretKey.test(snake(field));
+    const secret = isSecretName(lastOf(change.path));
     const side = (name: 'before' | 'after') => {
       const value = change[name];
       if (value === undefined) return {};
@@ -71,7 +107,7 @@ class Sweep {
     if (Array.isArray(value)) return value.map((inner: Json, index) => this.#value(inner, `${at}/${index}`, free));
     return Object.fromEntries(
       Object.entries(value).map(([name, inner]) => {
-        if (free && secretKey.test(snake(name)) && inner !== null) return [name, this.#secret(inner)];
+        if (free && isSecretName(name) && inner !== null) return [name, this.#secret(inner)];
         return [name, this.#value(inner, `${at}/${escapeToken(name)}`, free || name === 'metadata')];
       }),
     );
