@@ -100,8 +100,10 @@ export interface KeyLifecycle {
   ): Promise<{ readonly vaulted: readonly string[] } | { readonly held: string }>;
   /** Live keys become restricted (readers see nothing) or live again. Resolves with how many changed. */
   restrict(tenant: string, ref: string, restricted: boolean): Promise<number>;
+  /** Those of these tenants where a fence or the retention of a key is over. */
+  due(tenants: readonly string[], now: Date): Promise<readonly string[]>;
   /** Destroys retained keys whose time is over, except where a hold covers their subject. Resolves with their ids. */
   shredVaulted(tenant: string, now: Date): Promise<readonly string[]>;
-  /** Removes fences that ended. */
+  /** Removes fences that ended. Resolves with how many. */
   lowerFences(tenant: string, now: Date): Promise<number>;
 }

@@ -20,10 +20,10 @@ export interface PrivacyRequests {
   unfinished(tenants: readonly string[], limit: number): Promise<readonly PrivacyRequest[]>;
   /**
    * Puts the request when its stored version is the one before; false when somebody was faster. When an erasure ends,
-   * every other row forgets the subject in the same transaction: earlier requests, released holds, and deliveries,
-   * whose recipients are now to be told. Resolves then with those deliveries.
+   * `erased` is the subject it was about: every other row forgets it in the same transaction, that is earlier
+   * requests, released holds, and deliveries, whose recipients are then to be told.
    */
-  put(request: PrivacyRequest, erased?: string): Promise<{ readonly notices: readonly Delivery[] } | false>;
+  put(request: PrivacyRequest, erased?: string): Promise<boolean>;
 }
 
 /** What somebody was given of a subject's data. */
@@ -41,6 +41,8 @@ export interface Delivery {
 export interface Deliveries {
   /** Durable on return; to be called before the data goes out. Noting the same id twice changes nothing. */
   note(deliveries: readonly Delivery[]): Promise<void>;
+  /** What was given out of a subject's data, oldest first. */
+  of(tenant: string, ref: string): Promise<readonly Delivery[]>;
 }
 
 /** What a hold covers. Keys open all events of a person, so a filter holds every key of the tenant. */
@@ -92,7 +94,7 @@ export interface SubjectEvents {
 /** Sealed parts of packages, for 30 days. */
 export interface Packages {
   /** Durable on return; putting again replaces. */
-  put(tenant: string, request: string, part: number, sealed: string): Promise<void>;
+  put(tenant: string, request: string, part: string, sealed: string): Promise<void>;
   /** Undefined when there is none, or its 30 days are over. */
-  get(tenant: string, request: string, part: number): Promise<string | undefined>;
+  get(tenant: string, request: string, part: string): Promise<string | undefined>;
 }

@@ -22,6 +22,18 @@ export const createDeliveries = (sql: Sql, contextKey: Uint8Array): Deliveries =
         on conflict do nothing`,
     );
   },
+  async of(tenant, ref) {
+    const rows = await withTenants(
+      sql,
+      contextKey,
+      [tenant],
+      new Date(),
+      async (tx) => tx`select tenant_id, id, encode(subject_ref, 'hex') as ref, recipient, kind, reference, delivered_at
+        from privacy.delivery where tenant_id = ${tenant} and subject_ref = decode(${ref}, 'hex') order by id`,
+      'read only',
+    );
+    return rows.map(deliveryOf);
+  },
 });
 
 /** Marks a subject's deliveries for notices of its erasure, and forgets whose they were. */
@@ -29,17 +41,15 @@ export const forgetDeliveries = async (
   tx: TransactionSql,
   tenant: string,
   ref: string,
-  request: string,
-  at: Date,
-): Promise<readonly Row[]> =>
-  tx`update privacy.delivery set subject_ref = null, notice_request = ${request}, notice_due_at = ${at}
-    where tenant_id = ${tenant} and subject_ref = decode(${ref}, 'hex')
-    returning tenant_id, id, recipient, kind, reference, delivered_at`;
+  { id, endedAt }: { readonly id: string; readonly endedAt?: Date },
+): Promise<unknown> =>
+  tx`update privacy.delivery set subject_ref = null, notice_request = ${id}, notice_due_at = ${endedAt ?? new Date()}
+    where tenant_id = ${tenant} and subject_ref = decode(${ref}, 'hex')`;
 
-/** A delivery whose subject is forgotten. */
-export const deliveryOf = (row: Row): Delivery => ({
+const deliveryOf = (row: Row): Delivery => ({
   id: row.id,
   tenant: row.tenant_id,
+  subjectRef: row.ref,
   recipient: row.recipient,
   kind: row.kind,
   reference: row.reference,

@@ -99,6 +99,20 @@ export function createKeyLifecycle(
       return rows.count;
     },
 
+    async due(tenants, now) {
+      if (tenants.length === 0) return [];
+      const rows = await withTenants(
+        sql,
+        contextKey,
+        tenants,
+        new Date(),
+        async (tx) => tx`select tenant_id from privacy.fence where until <= ${now}
+          union select tenant_id from privacy.vault_key where retain_until <= ${now}`,
+        'read only',
+      );
+      return rows.map((row) => String(row.tenant_id));
+    },
+
     shredVaulted: (tenant, now) =>
       within(tenant, async (tx) => {
         await lockHolds(tx, tenant);

@@ -3,7 +3,7 @@ import type { Row, Sql, TransactionSql } from 'postgres';
 import type { PrivacyRequest } from '#core/privacy/request.ts';
 import type { PrivacyRequests } from '#core/privacy/request-ports.ts';
 import { isUuid, withTenants } from './connect.ts';
-import { deliveryOf, forgetDeliveries } from './deliveries.ts';
+import { forgetDeliveries } from './deliveries.ts';
 
 /** Opens the requests; what each method promises is in core/privacy/request-ports.ts. */
 export function createPrivacyRequests(sql: Sql, contextKey: Uint8Array): PrivacyRequests {
@@ -61,10 +61,10 @@ export function createPrivacyRequests(sql: Sql, contextKey: Uint8Array): Privacy
             ended_at = ${request.endedAt ?? null}, document = ${JSON.stringify(request.notes)}::text::json
           where tenant_id = ${request.tenant} and id = ${request.id} and version = ${request.version - 1}`;
         if (count === 0) return false;
-        if (erased === undefined) return { notices: [] };
+        if (erased === undefined) return true;
         await forgetElsewhere(tx, request.tenant, erased);
-        const told = await forgetDeliveries(tx, request.tenant, erased, request.id, request.endedAt ?? new Date());
-        return { notices: told.map(deliveryOf) };
+        await forgetDeliveries(tx, request.tenant, erased, request);
+        return true;
       });
     },
   };
