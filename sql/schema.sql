@@ -55,6 +55,36 @@ create policy tenant on access.assignment for * to trailkeep_app
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant INSERT, SELECT, UPDATE (revoked_at) on access.assignment to trailkeep_app;
 
+create table access.break_glass (
+  tenant_id uuid not null,
+  break_glass_id uuid not null,
+  principal text collate "C" not null,
+  reason text not null,
+  ticket text,
+  began_at timestamp with time zone not null,
+  until timestamp with time zone not null,
+  ended_at timestamp with time zone,
+  reviewed_at timestamp with time zone,
+  reviewed_by text collate "C",
+  verdict text,
+  comment text,
+  constraint break_glass_check CHECK (((until > began_at) AND (until <= (began_at + '01:00:00'::interval)))),
+  constraint break_glass_check1 CHECK ((ended_at >= began_at)),
+  constraint break_glass_check2 CHECK ((reviewed_by <> principal)),
+  constraint break_glass_check3 CHECK ((num_nulls(reviewed_at, reviewed_by, verdict, comment) = ANY (ARRAY[0, 4]))),
+  constraint break_glass_pkey PRIMARY KEY (tenant_id, break_glass_id),
+  constraint break_glass_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 1000))),
+  constraint break_glass_verdict_check CHECK ((verdict = ANY (ARRAY['justified'::text, 'unjustified'::text])))
+);
+alter table access.break_glass owner to trailkeep_owner;
+alter table access.break_glass enable row level security;
+alter table access.break_glass force row level security;
+CREATE INDEX break_glass_of ON access.break_glass USING btree (tenant_id, principal, until);
+CREATE INDEX break_glass_unreviewed ON access.break_glass USING btree (tenant_id, break_glass_id) WHERE (reviewed_at IS NULL);
+create policy tenant on access.break_glass for * to trailkeep_app
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT, UPDATE (comment, ended_at, reviewed_at, reviewed_by, verdict) on access.break_glass to trailkeep_app;
+
 create table access.environment (
   tenant_id uuid not null,
   project_id text collate "C" not null,

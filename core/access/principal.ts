@@ -16,6 +16,9 @@ export interface Person {
   readonly onBehalfOf?: { readonly type: string; readonly id: string };
 }
 
+/** As ticket systems write them: `INC-4711`, `acme/ops#12`. */
+export const ticketShape = /^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,127}$/;
+
 /** The circumstances of one request, which policies may ask for. */
 export interface Circumstances {
   /** From the header `Trailkeep-Purpose`; a word of the tenant's own list. */

@@ -1,5 +1,5 @@
 /** The circumstances of a request, from its headers and its address. */
-import type { Circumstances } from '#core/access/principal.ts';
+import { type Circumstances, ticketShape } from '#core/access/principal.ts';
 import { Problem } from '#core/event/problem.ts';
 import type { HttpRequest } from './request.ts';
 
@@ -7,8 +7,6 @@ import type { HttpRequest } from './request.ts';
 const purposeShape = /^[a-z][a-z0-9_-]{1,63}$/;
 /** The purpose of whoever broke the glass; nobody else may say it. */
 export const breakGlassPurpose = 'break_glass';
-/** As ticket systems write them: `INC-4711`, `acme/ops#12`. */
-const ticketShape = /^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,127}$/;
 
 /** Why and from where a request comes. Throws `request_invalid` for a purpose or ticket that is none. */
 export function circumstancesOf({ headers, sourceIp, now }: HttpRequest): Circumstances {

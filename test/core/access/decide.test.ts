@@ -163,7 +163,12 @@ describe('a view', () => {
 describe('decisions', () => {
   const counted = () => {
     const count = { asked: 0 };
-    const engine: PolicyEngine = { decide: (request) => (count.asked++, cedar.decide(request)) };
+    const engine: PolicyEngine = {
+      decide: (request) => {
+        count.asked++;
+        return cedar.decide(request);
+      },
+    };
     return { count, engine };
   };
 
