@@ -13,6 +13,22 @@ export type Claims = Readonly<Record<string, unknown>>;
 /** `amr` values (RFC 8176) that mean something held, beside what was known. */
 const secondFactors = new Set(['mfa', 'otp', 'hwk', 'sc', 'sms', 'tel']);
 
+/**
+ * The `iss` that a token names, before anything of it is believed: it only selects the issuer to ask. Undefined when
+ * the text is no compact token (RFC 7515 §7.1).
+ */
+export function claimedIssuer(token: string): string | undefined {
+  const payload = /^[A-Za-z0-9_-]{2,}\.([A-Za-z0-9_-]{2,8192})\.[A-Za-z0-9_-]{2,}$/.exec(token)?.[1];
+  if (payload === undefined) return undefined;
+  try {
+    const bytes = Uint8Array.from(atob(payload.replaceAll('-', '+').replaceAll('_', '/')), (one) => one.charCodeAt(0));
+    const { iss } = JSON.parse(new TextDecoder().decode(bytes)) as Claims;
+    return typeof iss === 'string' && iss.length <= 255 ? iss : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Undefined when the issuer may not say this: a foreign tenant, another audience, a subject that is none. */
 export function callerOfClaims(issuer: PublishedIssuer, claims: Claims): Caller | undefined {
   if (claims.iss !== issuer.issuer) return undefined;

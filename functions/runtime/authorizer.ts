@@ -37,18 +37,24 @@ export function onAuthorizer<Ports>(verb: AuthorizerVerb<Ports>, openers: Opener
           Version: '2012-10-17',
           Statement: [{ Action: 'execute-api:Invoke', Effect: 'Allow', Resource: wholeApi(event.methodArn) }],
         },
-        context: {
-          tenant: caller.tenant,
-          keyId: caller.keyId,
-          scopes: caller.scopes.join(' '),
-          eventsPerSecond: String(caller.eventsPerSecond),
-          ...(caller.project === undefined ? {} : { project: caller.project }),
-          ...(caller.environment === undefined ? {} : { environment: caller.environment }),
-        },
+        context: contextOf(caller),
       };
     },
   );
 }
+
+/** The caller as API Gateway carries it, in strings; functions/runtime/http.ts reads it. */
+export const contextOf = (caller: Caller): Record<string, string> => ({
+  tenant: caller.tenant,
+  kind: caller.kind,
+  keyId: caller.keyId,
+  scopes: caller.scopes.join(' '),
+  eventsPerSecond: String(caller.eventsPerSecond),
+  ...(caller.person === undefined ? {} : { person: JSON.stringify(caller.person) }),
+  ...(caller.serviceAccount === undefined ? {} : { serviceAccount: caller.serviceAccount }),
+  ...(caller.project === undefined ? {} : { project: caller.project }),
+  ...(caller.environment === undefined ? {} : { environment: caller.environment }),
+});
 
 /** `arn:…:<api>/<stage>/GET/v1/events` → `arn:…:<api>/<stage>/*` */
 function wholeApi(methodArn: string): string {

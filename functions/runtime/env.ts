@@ -36,6 +36,8 @@ export interface Env {
   INTAKE_QUEUE_PREFIX: string;
   /** The intake function's live alias, which new intake queues are mapped to. */
   INTAKE_FUNCTION_ARN: string;
+  /** Hosts of OIDC issuers that may be called without TLS, with commas between; unset in the cloud. */
+  OIDC_PLAINTEXT_HOSTS: string;
 }
 
 /** Reads the variables a function names, once; a missing one says which. */

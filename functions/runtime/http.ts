@@ -8,6 +8,7 @@ import middy from '@middy/core';
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from 'aws-lambda';
 import type * as z from 'zod';
 import { type Caller, type Scope, scopes } from '#core/access/access.ts';
+import { type Person, principalKinds } from '#core/access/principal.ts';
 import { type JsonLimits, parseJson } from '#core/event/json.ts';
 import { Problem, problemKinds, problemOf } from '#core/event/problem.ts';
 import { Unavailable } from '#core/record/ports.ts';
@@ -107,19 +108,25 @@ function decodePath(value: string): string {
   }
 }
 
-/** The authorizer's context holds strings only; this is the other half of onAuthorizer. */
+/** The authorizer's context holds strings only; contextOf in authorizer.ts is the other half. */
 function callerOf(context: APIGatewayProxyEvent['requestContext']['authorizer']): Caller | undefined {
   if (!context?.tenant || !context.keyId) return undefined;
+  // An answer that API Gateway kept over a deployment may be of the time when there were keys only.
+  const kind = principalKinds.find((one) => one === (context.kind ?? 'key'));
   const held = new Set(String(context.scopes ?? '').split(' '));
-  return {
-    tenant: String(context.tenant),
-    kind: 'key',
-    keyId: String(context.keyId),
-    scopes: scopes.filter((scope) => held.has(scope)),
-    eventsPerSecond: Number(context.eventsPerSecond),
-    ...(context.project ? { project: String(context.project) } : {}),
-    ...(context.environment ? { environment: String(context.environment) } : {}),
-  };
+  return (
+    kind && {
+      tenant: String(context.tenant),
+      kind,
+      keyId: String(context.keyId),
+      scopes: kind === 'key' ? scopes.filter((scope) => held.has(scope)) : [],
+      eventsPerSecond: Number(context.eventsPerSecond),
+      ...(kind === 'person' ? { person: JSON.parse(String(context.person)) as Person } : {}),
+      ...(kind === 'service' ? { serviceAccount: String(context.serviceAccount) } : {}),
+      ...(context.project ? { project: String(context.project) } : {}),
+      ...(context.environment ? { environment: String(context.environment) } : {}),
+    }
+  );
 }
 
 /** What a stranger gets for an answer: one of these is a slip, many of them are somebody who tries doors. */

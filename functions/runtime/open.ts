@@ -17,9 +17,10 @@ import { policies, schema } from '#core/access/policies.ts';
 import { uuidv7 } from '#core/event/uuid.ts';
 import { Unavailable } from '#core/record/ports.ts';
 import { clientSettings } from '#stores/aws/clients.ts';
-import { nodeCipher } from '#stores/crypto/cipher.ts';
 import { openCedar } from '#stores/cedar/engine.ts';
+import { nodeCipher } from '#stores/crypto/cipher.ts';
 import { LambdaMappings } from '#stores/lambda/mappings.ts';
+import { createTokenVerifier } from '#stores/oidc/verifier.ts';
 import { createCatalogue } from '#stores/postgres/catalogue.ts';
 import { connect } from '#stores/postgres/connect.ts';
 import { createCriticalEvents } from '#stores/postgres/critical-events.ts';
@@ -67,6 +68,10 @@ const sqs = /* @__PURE__ */ once(() => new SQSClient(clientSettings));
 // What accept and the authorizer lean on.
 export const openControl = () => new S3Control(s3(), readEnv('CONTROL_BUCKET').CONTROL_BUCKET);
 export const openPublisher = () => new S3Publisher(s3(), readEnv('CONTROL_BUCKET').CONTROL_BUCKET);
+/** Hosts of issuers that may be called without TLS: none, unless an operator names them. */
+export const openPlaintextHosts = (): readonly string[] =>
+  (process.env.OIDC_PLAINTEXT_HOSTS ?? '').split(',').filter(Boolean);
+export const openTokens = () => createTokenVerifier({ plaintextHosts: openPlaintextHosts() });
 export const openClaims = () => new S3Claims(s3(), readEnv('CONTROL_BUCKET').CONTROL_BUCKET);
 export function openOutlets() {
   const env = readEnv('CRITICAL_QUEUE_URL', 'BULK_QUEUE_URL');

@@ -22,11 +22,15 @@ const key: PublishedKey = {
   eventsPerSecond: 50,
 };
 const now = new Date('2026-03-01T12:00:00.000Z');
+const tokens = { verify: async () => undefined };
 
 async function ask(authorization: string | undefined, published: Partial<PublishedKey> = {}) {
   const control = new MemoryControl();
   await control.putKey({ ...key, ...published });
-  return authenticate({ control, sha256 }, { headers: authorization === undefined ? {} : { authorization }, now });
+  return authenticate(
+    { control, tokens, sha256 },
+    { headers: authorization === undefined ? {} : { authorization }, now },
+  );
 }
 
 describe('somebody', () => {
@@ -40,6 +44,18 @@ describe('somebody', () => {
       eventsPerSecond: 50,
     });
     expect(await ask(`bearer  ${text}`)).toBeDefined();
+  });
+
+  test('has the roles of a service account and no scopes, whatever was published', async () => {
+    expect(await ask(`Bearer ${text}`, { serviceAccount: 'service:billing' })).toEqual({
+      tenant: tenantA,
+      kind: 'service',
+      keyId: made.keyId,
+      serviceAccount: 'service:billing',
+      scopes: [],
+      project: 'shop',
+      eventsPerSecond: 50,
+    });
   });
 
   test('may use the secret before the rotation until the overlap ends', async () => {
@@ -72,14 +88,18 @@ describe('nobody', () => {
 test('a control bucket that is down is an error, never an answer', async () => {
   const control = new MemoryControl();
   control.down = true;
-  const asked = authenticate({ control, sha256 }, { headers: { authorization: `Bearer ${text}` }, now });
+  const asked = authenticate({ control, tokens, sha256 }, { headers: { authorization: `Bearer ${text}` }, now });
   await expect(asked).rejects.toThrow(/unavailable/);
 });
 
 test('API Gateway hears strings for somebody and Unauthorized for nobody', async () => {
   const control = new MemoryControl();
   await control.putKey(key);
-  const handler = onAuthorizer(authenticate, { control: () => control, sha256: () => sha256 });
+  const handler = onAuthorizer(authenticate, {
+    control: () => control,
+    tokens: () => tokens,
+    sha256: () => sha256,
+  });
   const event = (authorization: string) =>
     ({
       headers: { Authorization: authorization },

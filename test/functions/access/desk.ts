@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { Caller } from '#core/access/access.ts';
 import { platformTenant } from '#core/access/access.ts';
+import { contextOf } from '#functions/runtime/authorizer.ts';
 import { onHttp } from '#functions/runtime/http.ts';
 import type { HttpVerb } from '#functions/runtime/request.ts';
 import { callerA, context, proxyEvent, tenantB } from '#test/support/events.ts';
@@ -27,6 +28,8 @@ export function desk() {
     grants,
     control,
     publisher: control,
+    // A desk where no issuer signed anything.
+    tokens: { verify: async () => undefined },
     tenants: new MemoryTenants(),
     keys: new MemoryKeys(),
     projects: new MemoryProjects(),
@@ -63,19 +66,7 @@ export async function ask<Ports>(verb: HttpVerb<Ports>, ports: Ports, asked: Ask
     multiValueQueryStringParameters: asked.query ?? null,
     multiValueHeaders: Object.fromEntries(Object.entries(asked.headers ?? {}).map(([name, value]) => [name, [value]])),
     body: asked.json === undefined ? null : JSON.stringify(asked.json),
-    ...(caller
-      ? {
-          authorizer: {
-            tenant: caller.tenant,
-            kind: 'key',
-            keyId: caller.keyId,
-            scopes: caller.scopes.join(' '),
-            eventsPerSecond: String(caller.eventsPerSecond),
-            ...(caller.project === undefined ? {} : { project: caller.project }),
-            ...(caller.environment === undefined ? {} : { environment: caller.environment }),
-          },
-        }
-      : {}),
+    ...(caller ? { authorizer: contextOf(caller) } : {}),
   });
   const answer = await onHttp(verb, openers as never)(event, context);
   const text = answer.body;
