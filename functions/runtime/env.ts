@@ -15,6 +15,8 @@ export interface Env {
   /** JSON: the queues and their dead-letter queues that the admin verb may look into, `[{name, url, deadLetterUrl}]`. */
   DEAD_LETTER_SOURCES: string;
   ANNOUNCE_TOPIC_ARN: string;
+  /** Topic of what people must know of now: somebody broke the glass. */
+  NOTICE_TOPIC_ARN: string;
   /** The KMS key that wraps the tenants' key-encryption keys. */
   TENANT_KEYS_KEY_ARN: string;
   /** The KMS key that wraps subjects' keys which are retained after an erasure. */

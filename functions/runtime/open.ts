@@ -13,6 +13,7 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { SSMClient } from '@aws-sdk/client-ssm';
+import { remembering } from '#core/access/engine.ts';
 import { policies, schema } from '#core/access/policies.ts';
 import { uuidv7 } from '#core/event/uuid.ts';
 import { Unavailable } from '#core/record/ports.ts';
@@ -22,6 +23,7 @@ import { nodeCipher } from '#stores/crypto/cipher.ts';
 import { LambdaMappings } from '#stores/lambda/mappings.ts';
 import { createTokenVerifier } from '#stores/oidc/verifier.ts';
 import { createCatalogue } from '#stores/postgres/catalogue.ts';
+import { createBreakGlassRegistry } from '#stores/postgres/break-glass.ts';
 import { connect } from '#stores/postgres/connect.ts';
 import { createCriticalEvents } from '#stores/postgres/critical-events.ts';
 import { createKeyRegistry } from '#stores/postgres/keys.ts';
@@ -38,6 +40,7 @@ import { S3Claims } from '#stores/s3/claims.ts';
 import { S3Control, S3Publisher } from '#stores/s3/control.ts';
 import { S3Segments } from '#stores/s3/segments.ts';
 import { SnsAnnouncer } from '#stores/sns/announcer.ts';
+import { SnsNotices } from '#stores/sns/notices.ts';
 import { SqsDeadLetterDesk } from '#stores/sqs/dead-letter-desk.ts';
 import { SqsDeadLetters } from '#stores/sqs/dead-letters.ts';
 import { SqsIntakeQueues } from '#stores/sqs/intake-queues.ts';
@@ -128,12 +131,15 @@ export const openProjects = async () => createProjectRegistry(sql(), await conte
 export const openPolicies = async () => createPolicyRegistry(sql(), await contextKey());
 
 // Decisions. Cedar is loaded by the first one that needs it.
-const engine = /* @__PURE__ */ once(() => openCedar({ policies, schema }));
+const engine = /* @__PURE__ */ once(async () => remembering(await openCedar({ policies, schema })));
+export const openBreakGlass = async () => createBreakGlassRegistry(sql(), await contextKey());
+export const openNotices = () =>
+  new SnsNotices(new SNSClient(clientSettings), readEnv('NOTICE_TOPIC_ARN').NOTICE_TOPIC_ARN);
 const notYet = (place: string) => async (): Promise<never> => {
   throw new Unavailable(place);
 };
 export const openGuard = () =>
-  createGuard({ engine, permissions: notYet('permissions'), breakGlass: notYet('break-glass') });
+  createGuard({ engine, permissions: notYet('permissions'), breakGlass: openBreakGlass });
 
 // Keys of tenants and subjects, and the cipher they are for.
 export const openSubjectKeys = /* @__PURE__ */ once(async () => {
