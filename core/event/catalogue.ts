@@ -21,12 +21,13 @@ export const defaultCatalogue: readonly CatalogueRule[] = [
     'admin.*',
     'secret.*',
     'assignment.*',
-    'break_glass.*',
-    'field.*',
     'privacy.*',
     'hold.*',
     'issuer.*',
   ].map((action): CatalogueRule => ({ action, category: 'critical', severity: 'medium' })),
+  // Somebody saw more than usual.
+  { action: 'break_glass.*', category: 'critical', severity: 'high' },
+  { action: 'field.*', category: 'critical', severity: 'high' },
   // Who read the trail: as many as there are questions.
   { action: 'audit_log.*', category: 'system', crud: 'r' },
   { action: 'export.*', category: 'critical', severity: 'medium' },
