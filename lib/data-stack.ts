@@ -16,6 +16,7 @@ import {
 } from 'aws-cdk-lib/aws-rds';
 import { type Bucket, StorageClass } from 'aws-cdk-lib/aws-s3';
 import { Topic } from 'aws-cdk-lib/aws-sns';
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import type { NetworkStack } from './network-stack.ts';
@@ -44,6 +45,8 @@ export class DataStack extends Stack {
   /** Unreadable messages, with the reason, and what intake queues could not deliver. */
   readonly unreadable: Queue;
   readonly announce: Topic;
+  /** What people must know of now: somebody broke the glass. */
+  readonly notices: Topic;
   readonly cluster: DatabaseCluster;
   readonly databaseName = databaseName;
 
@@ -104,7 +107,11 @@ export class DataStack extends Stack {
       consumerTimeout: Duration.seconds(writerTimeoutSeconds.bulk),
       deadLetterQueue: this.bulkDead,
     });
-    this.announce = new Topic(this, 'Announce', { enforceSSL: true, ...(this.key ? { masterKey: this.key } : {}) });
+    const topic = { enforceSSL: true, ...(this.key ? { masterKey: this.key } : {}) };
+    this.announce = new Topic(this, 'Announce', topic);
+    this.notices = new Topic(this, 'Notices', topic);
+    const { noticeEmail } = settings.observe;
+    if (noticeEmail !== undefined) this.notices.addSubscription(new EmailSubscription(noticeEmail));
     this.cluster = this.#makeCluster(settings, network);
   }
 

@@ -51,6 +51,8 @@ export interface Settings {
   readonly observe: {
     readonly alarms: boolean;
     readonly alarmEmail?: string;
+    /** Who hears at once that somebody broke the glass: the privacy officer. */
+    readonly noticeEmail?: string;
     readonly logRetentionDays: 14 | 90 | 365;
   };
 }

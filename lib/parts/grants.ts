@@ -2,6 +2,7 @@
 import { Stack } from 'aws-cdk-lib';
 import type { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
+import type { Topic } from 'aws-cdk-lib/aws-sns';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { DataStack } from '../data-stack.ts';
 import { allow } from './function.ts';
@@ -55,10 +56,12 @@ export const consume = (...queueArns: string[]) => [
   allow(['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'], queueArns),
 ];
 
-export const announce = (data: DataStack) => [
-  allow(['sns:Publish'], [data.announce.topicArn]),
+const publishTo = (data: DataStack, topic: Topic) => [
+  allow(['sns:Publish'], [topic.topicArn]),
   ...keyThrough(data, 'sns', ['kms:GenerateDataKey', 'kms:Decrypt']),
 ];
+export const announce = (data: DataStack) => publishTo(data, data.announce);
+export const notify = (data: DataStack) => publishTo(data, data.notices);
 
 /** One purpose and always for a named tenant: the context is part of what KMS decrypts by, and stands in CloudTrail. */
 const forTenant = (purpose: string) => ({

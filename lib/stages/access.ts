@@ -3,7 +3,7 @@ import { Construct } from 'constructs';
 import type { DataStack } from '../data-stack.ts';
 import { databaseAddress, speaksPostgres } from '../parts/database-env.ts';
 import { allow, type Inside, makeVerb, type Place, type Verb } from '../parts/function.ts';
-import { readObjects, rootSecret, rootSecretParameter, writeObjects } from '../parts/grants.ts';
+import { notify, readObjects, rootSecret, rootSecretParameter, send, writeObjects } from '../parts/grants.ts';
 
 export interface AccessProps extends Place {
   readonly data: DataStack;
@@ -16,6 +16,7 @@ export class Access extends Construct {
   readonly keys: Verb;
   readonly projects: Verb;
   readonly policy: Verb;
+  readonly breakGlass: Verb;
   readonly whoami: Verb;
   readonly bootstrap: Verb;
 
@@ -62,6 +63,17 @@ export class Access extends Construct {
       ...admin,
       bundle: 'access-policy',
       permissions: [...database.permissions, ...published('tenants/')],
+    });
+    this.breakGlass = makeVerb(this, 'BreakGlass', props, {
+      ...admin,
+      bundle: 'access-break-glass',
+      environment: {
+        ...database.environment,
+        CRITICAL_QUEUE_URL: data.critical.queueUrl,
+        BULK_QUEUE_URL: data.bulk.queueUrl,
+        NOTICE_TOPIC_ARN: data.notices.topicArn,
+      },
+      permissions: [...database.permissions, ...send(data.critical), ...notify(data)],
     });
     this.whoami = makeVerb(this, 'Whoami', props, {
       bundle: 'access-whoami',
