@@ -70,6 +70,7 @@ export function publishedKey(key: ApiKey): PublishedKey {
       ? {}
       : { previousHash: key.previousHash, previousUntil: key.previousUntil.toISOString() }),
     scopes: key.scopes,
+    ...(key.serviceAccount === undefined ? {} : { serviceAccount: key.serviceAccount }),
     ...(key.project === undefined ? {} : { project: key.project }),
     ...(key.environment === undefined ? {} : { environment: key.environment }),
     ...(key.expiresAt === undefined ? {} : { expiresAt: key.expiresAt.toISOString() }),

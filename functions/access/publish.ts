@@ -5,9 +5,10 @@
  * changes at once the later one stays published, whichever request is the slower. When publishing fails the
  * request answers 503; asking again publishes again.
  */
+import { publishedIssuer } from '#core/access/issuer.ts';
 import { publishedKey } from '#core/access/key.ts';
 import { tenantPolicy } from '#core/access/policy.ts';
-import type { KeyRegistry, PolicyRegistry, TenantRegistry } from '#core/access/ports.ts';
+import type { IssuerRegistry, KeyRegistry, PolicyRegistry, TenantRegistry } from '#core/access/ports.ts';
 import type { Publisher } from '#core/record/ports.ts';
 
 /** More than this many changes during one request: whoever made the last one publishes it. */
@@ -37,6 +38,22 @@ export async function publishTenant(
       return tenant && tenantPolicy(tenant, settings);
     },
     (policy) => ports.publisher.putTenant(policy),
+  );
+}
+
+/** `without` leaves one registration out, which is about to be removed. */
+export async function publishIssuer(
+  ports: { readonly issuers: Pick<IssuerRegistry, 'allOf'>; readonly publisher: Publisher },
+  iss: string,
+  without?: string,
+): Promise<void> {
+  await publishLatest(
+    async () =>
+      publishedIssuer(
+        iss,
+        (await ports.issuers.allOf(iss)).filter(({ id }) => id !== without),
+      ),
+    (issuer) => ports.publisher.putIssuer(issuer),
   );
 }
 

@@ -22,10 +22,11 @@ import { openCedar } from '#stores/cedar/engine.ts';
 import { nodeCipher } from '#stores/crypto/cipher.ts';
 import { LambdaMappings } from '#stores/lambda/mappings.ts';
 import { createTokenVerifier } from '#stores/oidc/verifier.ts';
-import { createCatalogue } from '#stores/postgres/catalogue.ts';
 import { createBreakGlassRegistry } from '#stores/postgres/break-glass.ts';
+import { createCatalogue } from '#stores/postgres/catalogue.ts';
 import { connect } from '#stores/postgres/connect.ts';
 import { createCriticalEvents } from '#stores/postgres/critical-events.ts';
+import { createIssuerRegistry } from '#stores/postgres/issuers.ts';
 import { createKeyRegistry } from '#stores/postgres/keys.ts';
 import { createLedger } from '#stores/postgres/ledger.ts';
 import { createMigrator } from '#stores/postgres/migrator.ts';
@@ -126,6 +127,7 @@ export const openPartitions = () => createPartitions(sql());
 export const openCritical = async () => createCriticalEvents(sql(), await contextKey());
 export const openCatalogue = async () => createCatalogue(sql(), await contextKey());
 export const openTenants = async () => createTenantRegistry(sql(), await contextKey());
+export const openIssuers = async () => createIssuerRegistry(sql(), await contextKey());
 export const openKeys = async () => createKeyRegistry(sql(), await contextKey());
 export const openProjects = async () => createProjectRegistry(sql(), await contextKey());
 export const openPolicies = async () => createPolicyRegistry(sql(), await contextKey());
@@ -138,8 +140,7 @@ export const openNotices = () =>
 const notYet = (place: string) => async (): Promise<never> => {
   throw new Unavailable(place);
 };
-export const openGuard = () =>
-  createGuard({ engine, permissions: notYet('permissions'), breakGlass: openBreakGlass });
+export const openGuard = () => createGuard({ engine, permissions: notYet('permissions'), breakGlass: openBreakGlass });
 
 // Keys of tenants and subjects, and the cipher they are for.
 export const openSubjectKeys = /* @__PURE__ */ once(async () => {

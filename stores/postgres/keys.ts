@@ -9,8 +9,8 @@ export function createKeyRegistry(sql: Sql, contextKey: Uint8Array): KeyRegistry
   const within = <T>(tenant: string, fn: (tx: TransactionSql) => Promise<T>) =>
     withTenants(sql, contextKey, [tenant], new Date(), fn);
   const columns = (tx: TransactionSql) => tx`key_id, tenant_id, name, encode(secret_hash, 'hex') as secret_hash,
-    encode(previous_hash, 'hex') as previous_hash, previous_until, array_to_string(scopes, ' ') as scopes, project,
-    environment, events_per_second, created_at, expires_at, revoked_at, last_used_at`;
+    encode(previous_hash, 'hex') as previous_hash, previous_until, array_to_string(scopes, ' ') as scopes,
+    service_account, project, environment, events_per_second, created_at, expires_at, revoked_at, last_used_at`;
   return {
     async create(key) {
       await orConflict(
@@ -18,10 +18,10 @@ export function createKeyRegistry(sql: Sql, contextKey: Uint8Array): KeyRegistry
         within(
           key.tenant,
           async (tx) => tx`insert into access.api_key (tenant_id, key_id, name, secret_hash, previous_hash,
-              previous_until, scopes, project, environment, events_per_second, created_at, expires_at, revoked_at)
+              previous_until, scopes, service_account, project, environment, events_per_second, created_at, expires_at, revoked_at)
             values (${key.tenant}, ${key.keyId}, ${key.name}, decode(${key.secretHash}, 'hex'),
               decode(${key.previousHash ?? null}::text, 'hex'), ${key.previousUntil ?? null},
-              string_to_array(${key.scopes.join(' ')}::text, ' '), ${key.project ?? null}, ${key.environment ?? null},
+              string_to_array(${key.scopes.join(' ')}::text, ' '), ${key.serviceAccount ?? null}, ${key.project ?? null}, ${key.environment ?? null},
               ${key.eventsPerSecond}, ${key.createdAt}, ${key.expiresAt ?? null}, ${key.revokedAt ?? null})`,
         ),
       );
@@ -66,6 +66,7 @@ function keyOf(row: Row): ApiKey {
   const optional = {
     previousHash: row.previous_hash,
     previousUntil: row.previous_until,
+    serviceAccount: row.service_account,
     project: row.project,
     environment: row.environment,
     expiresAt: row.expires_at,

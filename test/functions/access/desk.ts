@@ -8,7 +8,7 @@ import type { HttpVerb } from '#functions/runtime/request.ts';
 import { callerA, context, proxyEvent, tenantB } from '#test/support/events.ts';
 import { MemoryGrants, testGuard } from '#test/support/guard.ts';
 import { MemoryControl } from '#test/support/memory.ts';
-import { MemoryKeys, MemoryPolicies, MemoryProjects, MemoryTenants } from './registries.ts';
+import { MemoryIssuers, MemoryKeys, MemoryPolicies, MemoryProjects, MemoryTenants } from './registries.ts';
 
 export const admin: Caller = {
   tenant: platformTenant,
@@ -32,6 +32,8 @@ export function desk() {
     tokens: { verify: async () => undefined },
     tenants: new MemoryTenants(),
     keys: new MemoryKeys(),
+    issuers: new MemoryIssuers(),
+    plaintextHosts: ['127.0.0.1'],
     projects: new MemoryProjects(),
     policies: new MemoryPolicies(),
     sha256: (data: string | Uint8Array) => createHash('sha256').update(data).digest('hex'),

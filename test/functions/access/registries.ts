@@ -1,7 +1,9 @@
 /** The registry in memory, as Postgres promises it. */
+import type { Issuer } from '#core/access/issuer.ts';
 import type {
   ApiKey,
   Environment,
+  IssuerRegistry,
   KeyRegistry,
   PolicyRegistry,
   Project,
@@ -126,5 +128,43 @@ export class MemoryPolicies extends MemoryPlace implements PolicyRegistry {
     if ((await this.get(tenant)).version !== version) throw conflict();
     this.rows.set(tenant, { version: version + 1, settings });
     return version + 1;
+  }
+}
+
+export class MemoryIssuers extends MemoryPlace implements IssuerRegistry {
+  readonly rows = new Map<string, Issuer>();
+
+  async create(issuer: Issuer): Promise<void> {
+    this.reach();
+    const clash = [...this.rows.values()].some((one) =>
+      one.issuer === issuer.issuer
+        ? one.tenant === issuer.tenant || one.tenantClaim === undefined || one.tenantClaim !== issuer.tenantClaim
+        : one.tenant === issuer.tenant && one.subjectPrefix === issuer.subjectPrefix,
+    );
+    if (clash) throw conflict();
+    this.rows.set(issuer.id, issuer);
+  }
+
+  async get(tenant: string, id: string): Promise<Issuer | undefined> {
+    this.reach();
+    const issuer = this.rows.get(id);
+    return issuer?.tenant === tenant ? issuer : undefined;
+  }
+
+  async list(tenant: string, after: string | undefined, limit: number): Promise<readonly Issuer[]> {
+    const own = [...this.rows.values()].filter((one) => one.tenant === tenant);
+    return pageOf(own, ({ id }) => id, after, limit);
+  }
+
+  async remove(tenant: string, id: string): Promise<Issuer | undefined> {
+    const issuer = await this.get(tenant, id);
+    if (issuer) this.rows.delete(id);
+    return issuer;
+  }
+
+  async allOf(issuer: string): Promise<readonly Issuer[]> {
+    this.reach();
+    const rows = [...this.rows.values()].filter((one) => one.issuer === issuer);
+    return rows.sort((a, b) => (a.tenant < b.tenant ? -1 : 1));
   }
 }
