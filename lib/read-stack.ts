@@ -50,9 +50,9 @@ export class ReadStack extends Stack {
     door.route('/v1/schemas', ['GET'], access.policy);
     door.route('/v1/schemas/{action}', ['GET', 'PUT', 'DELETE'], access.policy);
     door.route('/v1/break-glass', ['GET', 'POST'], access.breakGlass);
-    door.route('/v1/break-glass/{id}', ['GET'], access.breakGlass);
-    door.route('/v1/break-glass/{id}/end', ['POST'], access.breakGlass);
-    door.route('/v1/break-glass/{id}/review', ['POST'], access.breakGlass);
+    door.route('/v1/break-glass/{breakGlassId}', ['GET'], access.breakGlass);
+    door.route('/v1/break-glass/{breakGlassId}/end', ['POST'], access.breakGlass);
+    door.route('/v1/break-glass/{breakGlassId}/review', ['POST'], access.breakGlass);
     door.route('/v1/whoami', ['GET'], access.whoami);
     door.route('/v1/dead-letters', ['GET'], record.deadLetters);
     door.route('/v1/dead-letters/{queue}', ['GET'], record.deadLetters);

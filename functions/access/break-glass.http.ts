@@ -38,7 +38,7 @@ export interface BreakGlassPorts {
 const nothing = () => new Problem('not_found', 'There is no break-glass with this id.');
 
 export async function breakGlass(ports: BreakGlassPorts, request: HttpRequest): Promise<HttpResponse> {
-  const { id } = request.params;
+  const id = request.params.breakGlassId;
   const tail = /\/(end|review)$/.exec(request.path)?.[1] ?? '';
   switch (`${request.method} ${id === undefined ? 'all' : `one${tail}`}`) {
     case 'POST all':
@@ -120,7 +120,7 @@ async function end(ports: BreakGlassPorts, request: HttpRequest): Promise<HttpRe
 async function review(ports: BreakGlassPorts, request: HttpRequest): Promise<HttpResponse> {
   const at = circumstancesOf(request);
   const caller = await ports.guard.require(request, 'breakglass:review', at);
-  const one = await ports.breakGlass.get(caller.tenant, request.params.id!);
+  const one = await ports.breakGlass.get(caller.tenant, request.params.breakGlassId!);
   if (!one) throw nothing();
   await ports.guard.require(request, 'breakglass:review', at, { kind: 'break_glass', user: one.principal });
   const { verdict, comment } = jsonBody(request, breakGlassReviewBody);
@@ -141,7 +141,7 @@ async function review(ports: BreakGlassPorts, request: HttpRequest): Promise<Htt
 /** The one that the path names, if it is the caller's own or the caller reviews. */
 async function visible(ports: BreakGlassPorts, request: HttpRequest): Promise<{ caller: Caller; one: BreakGlass }> {
   const { caller, reviewer } = await requireEither(ports, request);
-  const one = await ports.breakGlass.get(caller.tenant, request.params.id!);
+  const one = await ports.breakGlass.get(caller.tenant, request.params.breakGlassId!);
   if (!one || !(reviewer || one.principal === principalName(caller))) throw nothing();
   return { caller, one };
 }
