@@ -1,22 +1,18 @@
-/** The promise of docs/concepts/permission-cache.md: whatever happens, a revoked grant is gone within two seconds. */
-import { afterAll, describe, expect, test } from 'vitest';
+/** The promise of docs/concepts/permission-cache.md, whatever is lost, reordered or late: a revoked grant is gone within two seconds. */
+import { expect, test } from 'vitest';
 import { VersionedPermissionCache } from '#core/access/permission-cache.ts';
-import { boundMs, runWorlds, weathers } from './race/world.ts';
+import { runWorlds, told, weathers } from './race/world.ts';
 
-const worlds = Number(process.env.WORLDS ?? 50_000);
+/** Of each weather: 50,000 in all, with the other file of the race. */
+const count = 10_000;
 
-describe('in virtual time, over the real cache', () => {
-  let total = 0;
-  test.each(weathers)('%s', async (weather) => {
-    const tally = await runWorlds(
-      { from: weathers.indexOf(weather) * worlds, count: worlds / weathers.length },
-      weather,
-      (ports) => new VersionedPermissionCache(ports),
-    );
-    console.log(weather, JSON.stringify(tally));
-    expect(tally.staleGrants).toBe(0);
-    expect(tally.staleAnswers).toBe(0);
-    expect(tally.lateAfterInvalidation).toBe(0);
-    total += tally.worlds;
-  });
+test.each(weathers.filter((weather) => ['quiet', 'losses'].includes(weather)))('%s', async (weather) => {
+  const seeds = { from: weathers.indexOf(weather) * count, count };
+  const tally = await runWorlds(seeds, weather, (ports) => new VersionedPermissionCache(ports));
+  console.log(told(weather, tally));
+  expect(tally.worlds).toBe(count);
+  expect(tally.late).toBeGreaterThan(1_000);
+  expect(tally.staleGrants).toBe(0);
+  expect(tally.staleAnswers).toBe(0);
+  expect(tally.lateAfterInvalidation).toBe(0);
 });

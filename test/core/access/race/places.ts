@@ -102,8 +102,8 @@ export class SimulatedValkey {
   /** The node's time is true time and this. */
   #clockOff: number;
   #memory: Memory = { leases: new Map(), rest: new Map() };
-  /** What a replica may have got to, by when it got there. */
-  readonly #past: { readonly at: number; readonly memory: Memory }[] = [];
+  /** What a replica may have got to, by when it was no longer so. */
+  readonly #past: { readonly until: number; readonly memory: Memory }[] = [];
 
   constructor(schedule: Schedule, trouble: Trouble, clockOff: number, missing: Missing) {
     this.#schedule = schedule;
@@ -125,8 +125,8 @@ export class SimulatedValkey {
 
   /** A replica takes over that knows nothing of the last `lagMs`, with a clock of its own. */
   failOver(lagMs: number, clockOff: number): void {
-    const known = this.#past.findLast(({ at }) => at <= this.#schedule.now - lagMs)?.memory;
-    this.#memory = { leases: new Map(known?.leases), rest: new Map(known?.rest) };
+    const known = this.#past.find(({ until }) => until > this.#schedule.now - lagMs)?.memory ?? this.#memory;
+    this.#memory = { leases: new Map(known.leases), rest: new Map(known.rest) };
     this.#clockOff = clockOff;
   }
 
@@ -158,17 +158,20 @@ export class SimulatedValkey {
         await this.#schedule.sleep(this.#trouble.there());
       }
       const answer = run();
-      this.#past.push({
-        at: this.#schedule.now,
-        memory: { leases: new Map(this.#memory.leases), rest: new Map(this.#memory.rest) },
-      });
-      if (this.#past.length > 60) this.#past.shift();
       await this.#schedule.sleep(this.#trouble.back());
       return answer;
     };
     const limit = this.#schedule.sleep(timeoutMs).then(() => Promise.reject(new Unavailable('Valkey')));
     limit.catch(() => {});
     return Promise.race([work(), limit]);
+  }
+
+  /** What it knew until now, which a replica may still be at. */
+  #remember(): void {
+    const { leases, rest } = this.#memory;
+    this.#past.push({ until: this.#schedule.now, memory: this.#memory });
+    if (this.#past.length > 40) this.#past.shift();
+    this.#memory = { leases: new Map(leases), rest: new Map(rest) };
   }
 
   #time(): number {
@@ -186,10 +189,12 @@ export class SimulatedValkey {
   }
 
   #put(key: string, value: unknown, ttlMs: number): void {
+    this.#remember();
     this.#memory.rest.set(key, { value, expiresAt: this.#time() + ttlMs });
   }
 
   #raise(t: string, u: string | undefined, version: PermissionVersion, term: LeaseTerm): void {
+    this.#remember();
     const put = (key: string, one: bigint) => {
       const before = this.#lease(key);
       if (before && before.version > one && !this.#missing.onlyRaise) return;

@@ -5,7 +5,7 @@
 import type { PermissionCachePorts } from '#core/access/permission-cache.ts';
 import { freshMs } from '#core/access/permission-ports.ts';
 import type { PermissionCache } from '#core/access/roles.ts';
-import { type Missing, moduleName, SimulatedPostgres, SimulatedValkey, tenant, type Trouble, user } from './places.ts';
+import { type Missing, moduleName, SimulatedPostgres, SimulatedValkey, type Trouble, tenant, user } from './places.ts';
 import { Schedule, seeded } from './schedule.ts';
 
 /** What the world's clocks and places are like. */
@@ -145,7 +145,9 @@ export async function runWorld(
     }
     if (age > boundMs) {
       tally.staleAnswers++;
-      const grantedSince = postgres.eras.some((one) => one.granted && one.to >= asked - boundMs && one.from <= schedule.now);
+      const grantedSince = postgres.eras.some(
+        (one) => one.granted && one.to >= asked - boundMs && one.from <= schedule.now,
+      );
       if (granted && !grantedSince) tally.staleGrants++;
     }
     if (!quiet) return;
@@ -198,3 +200,9 @@ export async function runWorlds(
   }
   return tally;
 }
+
+/** One line for the run's output: what was counted. */
+export const told = (weather: Weather, tally: Tally): string =>
+  `permission race, ${weather}: ${tally.worlds} interleavings, ${tally.commits} changes, ${tally.losses} losses, ` +
+  `${tally.checks} checks (${tally.late} answered from before a change, the oldest ${Math.round(tally.oldestMs)} ms), ` +
+  `${tally.unavailable} denied for want of an answer: ${tally.staleGrants} stale grants`;
