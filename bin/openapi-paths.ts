@@ -26,36 +26,36 @@ export interface Operation {
 }
 
 export const ref = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` });
-const json = (schema: Schema): Schema => ({ 'application/json': { schema } });
+export const json = (schema: Schema): Schema => ({ 'application/json': { schema } });
 export const text: Schema = { type: 'string' };
-const time: Schema = { type: 'string', format: 'date-time' };
-const maybe = (schema: Schema): Schema => ({ anyOf: [schema, { type: 'null' }] });
+export const time: Schema = { type: 'string', format: 'date-time' };
+export const maybe = (schema: Schema): Schema => ({ anyOf: [schema, { type: 'null' }] });
 export const object = (properties: Schema, optional: readonly string[] = []): Schema => ({
   type: 'object',
   properties,
   required: Object.keys(properties).filter((name) => !optional.includes(name)),
 });
 const array = (items: Schema): Schema => ({ type: 'array', items });
-const schemaOf = (schema: z.ZodType): Schema => withoutDialect(z.toJSONSchema(schema, { io: 'input' }) as Schema);
+export const schemaOf = (schema: z.ZodType): Schema => withoutDialect(z.toJSONSchema(schema, { io: 'input' }) as Schema);
 
 export function withoutDialect({ $schema: _dialect, ...schema }: Schema): Schema {
   return schema;
 }
 
-const pathParameter = (name: string, about: string): Schema => ({
+export const pathParameter = (name: string, about: string): Schema => ({
   name,
   in: 'path',
   required: true,
   description: about,
   schema: text,
 });
-const queryParameter = (name: string, schema: Schema, about: string): Schema => ({
+export const queryParameter = (name: string, schema: Schema, about: string): Schema => ({
   name,
   in: 'query',
   description: about,
   schema,
 });
-const paging = [
+export const paging = [
   queryParameter('after', text, 'The `next` of the page before.'),
   queryParameter('limit', { type: 'integer', minimum: 1, maximum: 1000 }, 'How many at most.'),
 ];
@@ -97,8 +97,8 @@ const policy = object({
   schemas: array(object({ action: text, version: { type: 'integer' } })),
 });
 const registered = object({ action: text, version: { type: 'integer' }, schema: { type: 'object' } });
-const list = (name: string, items: Schema) => object({ [name]: array(items), next: maybe(text) });
-const ok = (description: string, schema: Schema) => ({ 200: { description, content: json(schema) } });
+export const list = (name: string, items: Schema) => object({ [name]: array(items), next: maybe(text) });
+export const ok = (description: string, schema: Schema) => ({ 200: { description, content: json(schema) } });
 
 const eventBodies: Schema = {
   required: true,
@@ -121,7 +121,7 @@ const eventBodies: Schema = {
     'application/cloudevents-batch+json': { schema: { type: 'array', items: { type: 'object' } } },
   },
 };
-const body = (schema: Schema, required = true): Schema => ({ required, content: json(schema) });
+export const body = (schema: Schema, required = true): Schema => ({ required, content: json(schema) });
 
 const page = object(
   {

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { type ProblemCode, problemKinds } from '#core/event/problem.ts';
 import { eventJsonSchema, inputJsonSchema } from '#core/event/schema.ts';
 import manifest from '../package.json' with { type: 'json' };
+import { breakGlassPaths } from './openapi-paths-break-glass.ts';
 import { filter, key, type Operation, object, paths, ref, type Schema, text, withoutDialect } from './openapi-paths.ts';
 
 /** Codes that every operation behind the authorizer may answer. */
@@ -21,7 +22,7 @@ export function openapi(): object {
     servers: [{ url: '/' }],
     security: [{ key: [] }],
     paths: Object.fromEntries(
-      Object.entries(paths).map(([path, operations]) => [
+      Object.entries({ ...paths, ...breakGlassPaths }).map(([path, operations]) => [
         path,
         Object.fromEntries(
           Object.entries(operations).map(([method, operation]) => [method, operationOf(path, method, operation)]),
