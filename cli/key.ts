@@ -22,7 +22,7 @@ async function run(invocation: Invocation): Promise<number> {
         const rows = keys.map((key) => [
           key.key_id,
           key.name,
-          key.scopes.join(' '),
+          key.service_account ?? key.scopes.join(' '),
           String(key.events_per_second),
           key.revoked_at ? 'revoked' : (key.expires_at ?? '-'),
           key.last_used_at ?? 'never',
@@ -42,15 +42,19 @@ async function run(invocation: Invocation): Promise<number> {
     case 'create': {
       const [name] = words(rest, ['The name of the key']);
       const scopes = scopesOf(flags);
-      if (scopes.length === 0)
-        throw new UsageError('What may the key do? Say --scope events:write, events:read or keys:manage.');
+      const account = text(flags, 'service-account');
+      if (scopes.length === 0 && account === undefined)
+        throw new UsageError(
+          'What may the key do? Say --scope events:write, events:read or keys:manage; or --service-account NAME.',
+        );
       const expires = text(flags, 'expires');
       const rate = whole(flags, 'rate', 1, 1_000_000);
       const project = text(flags, 'project');
       const environment = text(flags, 'environment');
       const made = await invocation.open().keys.create({
         name: name!,
-        scopes,
+        ...(account === undefined || scopes.length > 0 ? { scopes } : {}),
+        ...(account === undefined ? {} : { service_account: account }),
         ...(expires === undefined ? {} : { expires_at: futureTime(expires, invocation.now()) }),
         ...(rate === undefined ? {} : { events_per_second: rate }),
         ...(project === undefined ? {} : { project }),
@@ -104,6 +108,7 @@ export const keyCommand: Command = {
   usage: 'list | create NAME --scope SCOPE | show ID | rotate ID | revoke ID',
   options: {
     scope: { type: 'string', multiple: true },
+    'service-account': { type: 'string' },
     expires: { type: 'string' },
     rate: { type: 'string' },
     project: { type: 'string' },
@@ -112,6 +117,7 @@ export const keyCommand: Command = {
   },
   flags: [
     ['--scope SCOPE', 'events:write, events:read, keys:manage; may be repeated'],
+    ['--service-account NAME', 'instead of scopes: the key has the roles assigned to service:NAME'],
     ['--expires TIME', '90d from now, or a time'],
     ['--rate N', 'events a second at most'],
     ['--project ID', 'sees and writes this project only'],

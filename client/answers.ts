@@ -1,6 +1,7 @@
 /** What the API takes and answers, as it stands on the wire. */
 import type { CatalogueRule, Scope } from '#core/access/access.ts';
-import type { Category, Crud, DataClass, Event, JsonObject, OutcomeResult, Severity, Tier } from '#core/event/event.ts';
+import type { Category, Crud, DataClass, JsonObject, OutcomeResult, Severity, Tier } from '#core/event/event.ts';
+import type { ShownEvent } from '#core/privacy/open.ts';
 
 /** One event is durable. */
 export interface Receipt {
@@ -51,6 +52,9 @@ export interface EventFilter {
   readonly severity?: OneOrMany<Severity> | undefined;
   readonly outcome?: OneOrMany<OutcomeResult> | undefined;
   readonly actor?: OneOrMany<string> | undefined;
+  readonly actor_email?: OneOrMany<string> | undefined;
+  /** A person, wherever the event names one. */
+  readonly subject?: OneOrMany<string> | undefined;
   readonly target?: OneOrMany<string> | undefined;
   readonly target_type?: OneOrMany<string> | undefined;
   readonly ip?: OneOrMany<string> | undefined;
@@ -65,7 +69,7 @@ export interface EventFilter {
 }
 
 export interface EventPage {
-  readonly events: readonly Event[];
+  readonly events: readonly ShownEvent[];
   /** Null on the last page. */
   readonly next_cursor: string | null;
   /** False when the page ended because enough was read: go on with next_cursor. */
@@ -74,6 +78,8 @@ export interface EventPage {
   readonly sources: { readonly critical: { readonly rows: number }; readonly bulk: BulkSource };
   /** Segments that could not be read. */
   readonly missing?: readonly string[];
+  /** Kinds of events that are there and not shown, because they were not asked for by name. */
+  readonly left_out?: readonly string[];
 }
 
 interface BulkSource {
@@ -82,7 +88,7 @@ interface BulkSource {
 }
 
 export interface FeedPage {
-  readonly events: readonly Event[];
+  readonly events: readonly ShownEvent[];
   /** Where to go on; the same again when there was nothing new. */
   readonly next: string;
   readonly missing?: readonly string[];
@@ -99,6 +105,8 @@ export interface KeyView {
   readonly key_id: string;
   readonly name: string;
   readonly scopes: readonly Scope[];
+  /** `service:<name>`: the key has that account's roles and no scopes. */
+  readonly service_account: string | null;
   readonly project: string | null;
   readonly environment: string | null;
   readonly events_per_second: number;
@@ -112,9 +120,11 @@ export interface KeyView {
 /** A key with its secret, which is shown this once. */
 export type KeyWithSecret = KeyView & { readonly key: string };
 
+/** Either `scopes` or a `service_account`. */
 export interface KeyBody {
   readonly name: string;
-  readonly scopes: readonly Scope[];
+  readonly scopes?: readonly Scope[];
+  readonly service_account?: string;
   readonly project?: string;
   readonly environment?: string;
   readonly expires_at?: string;
@@ -122,7 +132,7 @@ export interface KeyBody {
 }
 
 export type TenantKeyBody = Pick<KeyBody, 'name'> &
-  Partial<Pick<KeyBody, 'scopes' | 'expires_at' | 'events_per_second'>>;
+  Partial<Pick<KeyBody, 'scopes' | 'service_account' | 'expires_at' | 'events_per_second'>>;
 
 export interface Tenant {
   readonly id: string;
@@ -177,10 +187,39 @@ export interface DeadLetter {
   readonly shape?: DeadLetterShape;
 }
 
+export interface IssuerBody {
+  /** `iss` of its tokens, to the letter: an https address. */
+  readonly issuer: string;
+  readonly name: string;
+  /** A token must be meant for one of these. */
+  readonly audience: readonly string[];
+  /** Of an issuer that several tenants share: the claim that names the tenant. */
+  readonly tenant_claim?: string;
+  /** Comes before `sub` in the ids of its people; a tenant has one issuer without. */
+  readonly subject_prefix?: string;
+}
+
+/** An OIDC issuer that vouches for people of a tenant. */
+export interface Issuer extends Pick<IssuerBody, 'issuer' | 'name' | 'audience'> {
+  readonly id: string;
+  readonly tenant_claim: string | null;
+  readonly subject_prefix: string | null;
+  readonly created_at: string;
+}
+
 export interface Whoami {
   readonly tenant: string;
+  readonly kind: 'key' | 'person' | 'service';
   readonly key_id: string;
   readonly scopes: readonly Scope[];
+  readonly person: {
+    readonly id: string;
+    readonly name: string | null;
+    readonly email: string | null;
+    readonly mfa_at: string | null;
+    readonly on_behalf_of: { readonly type: string; readonly id: string } | null;
+  } | null;
+  readonly service_account: string | null;
   readonly project: string | null;
   readonly environment: string | null;
   readonly events_per_second: number;

@@ -5,6 +5,8 @@ import type {
   DeadLetter,
   DeadLetterQueue,
   Intake,
+  Issuer,
+  IssuerBody,
   KeyBody,
   KeyView,
   KeyWithSecret,
@@ -85,6 +87,15 @@ export function manage(transport: Transport) {
       /** The tenant's queue for producers inside AWS; made when there is none. */
       openIntake: (tenantId: string) => send<Intake>('POST', `/v1/tenants/${part(tenantId)}/intake`),
       intake: (tenantId: string) => get<Intake>(`/v1/tenants/${part(tenantId)}/intake`),
+      /** The OIDC issuers that vouch for the tenant's people. */
+      listIssuers: (tenantId: string, options?: ListOptions) =>
+        list<{ readonly issuers: readonly Issuer[] } & Next>(`/v1/tenants/${part(tenantId)}/issuers`, options),
+      getIssuer: (tenantId: string, issuerId: string) =>
+        get<Issuer>(`/v1/tenants/${part(tenantId)}/issuers/${part(issuerId)}`),
+      createIssuer: (tenantId: string, body: IssuerBody) =>
+        send<Issuer>('POST', `/v1/tenants/${part(tenantId)}/issuers`, body),
+      removeIssuer: (tenantId: string, issuerId: string) =>
+        remove(`/v1/tenants/${part(tenantId)}/issuers/${part(issuerId)}`),
     },
     /** What could not be stored (admin). Looking consumes nothing. */
     deadLetters: {

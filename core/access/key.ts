@@ -107,15 +107,31 @@ export const projectIdShape = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'must be 1 to 64 of A-Z a-z 0-9 . _ -');
 
-/** Body of POST /v1/keys. */
-export const createKeyBody = z.strictObject({
-  ...grants,
-  scopes: scopeList,
-  project: projectIdShape.optional(),
-  environment: projectIdShape.optional(),
-});
-/** Body of POST /v1/tenants/{tenantId}/keys. */
-export const createTenantKeyBody = z.strictObject({ ...grants, scopes: scopeList.optional() });
+/** A service account, as assignments name it: `service:billing`. It needs no making: it is what keys and assignments name. */
+const serviceAccountShape = z
+  .string()
+  .regex(/^(service:)?[a-z0-9][a-z0-9-]{0,62}$/, 'must be 1 to 63 of a-z 0-9 -')
+  .transform((name) => (name.startsWith('service:') ? name : `service:${name}`));
+const notBoth = { path: ['service_account'], message: 'has its roles: a key with one has no scopes' };
+
+/** Body of POST /v1/keys: either scopes or a service account. */
+export const createKeyBody = z
+  .strictObject({
+    ...grants,
+    scopes: scopeList.optional(),
+    service_account: serviceAccountShape.optional(),
+    project: projectIdShape.optional(),
+    environment: projectIdShape.optional(),
+  })
+  .refine((body) => body.scopes === undefined || body.service_account === undefined, notBoth)
+  .refine((body) => body.scopes !== undefined || body.service_account !== undefined, {
+    path: ['scopes'],
+    message: 'must be given, or a service_account',
+  });
+/** Body of POST /v1/tenants/{tenantId}/keys; with neither scopes nor a service account: all that a tenant's key may do. */
+export const createTenantKeyBody = z
+  .strictObject({ ...grants, scopes: scopeList.optional(), service_account: serviceAccountShape.optional() })
+  .refine((body) => body.scopes === undefined || body.service_account === undefined, notBoth);
 /** Body of POST /v1/keys/{keyId}/rotate; the body may be missing. */
 export const rotateKeyBody = z.strictObject({
   overlap_seconds: z.int().min(0).max(overlapSecondsMax).default(3600),

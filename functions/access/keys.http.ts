@@ -1,8 +1,9 @@
 /**
  * Keys: a tenant makes, lists, rotates and revokes its own.
  *
- * A key gives no more than it holds: no further scope, no higher rate, no wider project. Rotating hands out a
- * secret, so it too needs all that the key holds. A revocation is published before it is answered; if publishing
+ * A key gives no more than it holds: no further scope, no higher rate, no wider project. A key of a service account
+ * has roles, which whoever may assign roles could give as well. Rotating hands out a secret, so it too needs all that
+ * the key holds. A revocation is published before it is answered; if publishing
  * fails the answer is 503 and asking again publishes again.
  */
 import type { Caller, Scope } from '#core/access/access.ts';
@@ -58,7 +59,9 @@ async function create(ports: KeysPorts, request: HttpRequest, caller: Caller): P
   const project = body.project ?? caller.project;
   const environment = body.environment ?? caller.environment;
   const eventsPerSecond = body.events_per_second ?? caller.eventsPerSecond;
-  await requireHeld(ports.guard, caller, { scopes: body.scopes, eventsPerSecond, project, environment });
+  const scopes = body.scopes ?? [];
+  const serviceAccount = body.service_account;
+  await requireHeld(ports.guard, caller, { scopes, serviceAccount, eventsPerSecond, project, environment });
   if (environment !== undefined && project === undefined) {
     throw new Problem('request_invalid', 'An environment belongs to a project: name the project too.', {
       pointer: '/project',
@@ -70,7 +73,8 @@ async function create(ports: KeysPorts, request: HttpRequest, caller: Caller): P
     {
       tenant: caller.tenant,
       name: body.name,
-      scopes: body.scopes,
+      scopes,
+      serviceAccount,
       eventsPerSecond,
       project,
       environment,
@@ -86,12 +90,14 @@ async function requireHeld(
   guard: Guard,
   caller: Caller,
   grant: Pick<ApiKey, 'scopes' | 'eventsPerSecond'> & {
+    readonly serviceAccount?: string | undefined;
     readonly project?: string | undefined;
     readonly environment?: string | undefined;
   },
 ): Promise<void> {
   const held: readonly Scope[] = await guard.delegable(caller);
-  const lacking = grant.scopes.find((scope) => !held.includes(scope));
+  const given: readonly Scope[] = grant.serviceAccount === undefined ? grant.scopes : ['access:manage'];
+  const lacking = given.find((scope) => !held.includes(scope));
   if (lacking) {
     const whose = caller.kind === 'key' ? 'This key does not hold the scope' : 'You do not hold, without condition,';
     throw new Problem('forbidden', `${whose} ${lacking} and cannot give it.`);

@@ -17,6 +17,8 @@ export interface Grant {
   readonly tenant: string;
   readonly name: string;
   readonly scopes: readonly Scope[];
+  /** `service:<name>`; then there are no scopes. */
+  readonly serviceAccount?: string | undefined;
   readonly eventsPerSecond: number;
   readonly project?: string | undefined;
   readonly environment?: string | undefined;
@@ -45,6 +47,7 @@ export async function makeKey(ports: MakeKeyPorts, grant: Grant, now: Date): Pro
     name: grant.name,
     secretHash: ports.sha256(made.secret),
     scopes: [...new Set(grant.scopes)],
+    ...(grant.serviceAccount === undefined ? {} : { serviceAccount: grant.serviceAccount }),
     eventsPerSecond: grant.eventsPerSecond,
     createdAt: now,
     ...(grant.project === undefined ? {} : { project: grant.project }),
@@ -61,6 +64,7 @@ export const keyView = (key: ApiKey) => ({
   key_id: key.keyId,
   name: key.name,
   scopes: key.scopes,
+  service_account: key.serviceAccount ?? null,
   project: key.project ?? null,
   environment: key.environment ?? null,
   events_per_second: key.eventsPerSecond,

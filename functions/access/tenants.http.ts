@@ -76,7 +76,7 @@ async function rename(ports: TenantsPorts, request: HttpRequest, { id }: Tenant)
 
 async function createKey(ports: TenantsPorts, request: HttpRequest, { id }: Tenant): Promise<HttpResponse> {
   const body = jsonBody(request, createTenantKeyBody);
-  const scopes = body.scopes ?? firstKeyScopes;
+  const scopes = body.scopes ?? (body.service_account === undefined ? firstKeyScopes : []);
   if (scopes.includes('admin')) throw new Problem('forbidden', 'The scope admin is the platform’s own.');
   const { key, text } = await makeKey(
     ports,
@@ -84,6 +84,7 @@ async function createKey(ports: TenantsPorts, request: HttpRequest, { id }: Tena
       tenant: id,
       name: body.name,
       scopes,
+      serviceAccount: body.service_account,
       eventsPerSecond: body.events_per_second ?? eventsPerSecondDefault,
       expiresAt: body.expires_at,
     },

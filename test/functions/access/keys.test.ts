@@ -171,3 +171,37 @@ test('404: a foreign key answers byte for byte like a missing and a malformed on
   expect(await who(ports, json.key)).toBeDefined();
   expect((await ask(keys, ports, { method: 'GET', path: '/v1/keys', caller: callerA })).json.keys).toEqual([]);
 });
+
+describe('a key of a service account', () => {
+  const giver = { ...callerA, scopes: [...callerA.scopes, 'access:manage' as const] };
+
+  test('has its name and no scopes', async () => {
+    const ports = desk();
+    for (const name of ['billing', 'service:billing']) {
+      const made = await post(ports, { name: 'ci', service_account: name }, giver);
+      expect(made.json).toMatchObject({ scopes: [], service_account: 'service:billing' });
+      expect(await who(ports, made.json.key)).toMatchObject({
+        ...{ kind: 'service', scopes: [], serviceAccount: 'service:billing' },
+      });
+    }
+  });
+
+  test('is given and rotated by those only who may give roles', async () => {
+    const ports = desk();
+    const body = { name: 'ci', service_account: 'billing' };
+    expect((await post(ports, body)).status).toBe(403);
+    const { json } = await post(ports, body, giver);
+    expect((await one(ports, 'POST', json.key_id, {}, '/rotate')).status).toBe(403);
+    expect((await one(ports, 'POST', json.key_id, { caller: giver }, '/rotate')).status).toBe(200);
+  });
+
+  test('is one or the other', async () => {
+    const ports = desk();
+    const both = { name: 'ci', service_account: 'billing', scopes: ['events:read'] };
+    expect((await post(ports, both, giver)).json).toMatchObject({ status: 400, pointer: '/service_account' });
+    expect((await post(ports, { name: 'ci' }, giver)).json).toMatchObject({ status: 400, pointer: '/scopes' });
+    for (const service_account of ['', 'Billing', 'a:b', 'service:', 'service:service:x', '*', 'x'.repeat(64)]) {
+      expect((await post(ports, { name: 'ci', service_account }, giver)).status).toBe(400);
+    }
+  });
+});

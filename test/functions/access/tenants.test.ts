@@ -192,10 +192,27 @@ describe('projects', () => {
   });
 });
 
+test('whoami says who a person is, and for whom it acts', async () => {
+  const person = { id: 'sam', email: 's@example.org', mfaAt: 1e12, onBehalfOf: { type: 'user', id: 'ada' } };
+  const caller = { ...callerA, kind: 'person' as const, keyId: 'person:sam', scopes: [], person };
+  const { json } = await ask(whoami, {}, { method: 'GET', path: '/v1/whoami', caller });
+  expect(json).toMatchObject({
+    kind: 'person',
+    scopes: [],
+    person: {
+      ...{ id: 'sam', name: null, email: 's@example.org', mfa_at: '2001-09-09T01:46:40.000Z' },
+      on_behalf_of: { type: 'user', id: 'ada' },
+    },
+  });
+});
+
 test('whoami says what the key is', async () => {
   const answer = await ask(whoami, {}, { method: 'GET', path: '/v1/whoami', caller: callerA });
   expect(answer.json).toEqual({
     tenant: tenantA,
+    kind: 'key',
+    person: null,
+    service_account: null,
     key_id: callerA.keyId,
     scopes: callerA.scopes,
     project: null,
