@@ -1,6 +1,7 @@
 /** `trailkeep`: finds the command, reads its flags, and turns every failure into what to do next. */
 import { parseArgs } from 'node:util';
 import { nearest } from '#core/query/nearest.ts';
+import { breakGlassCommand } from './break-glass.ts';
 import { type Command, commonOptions, type Invocation, type Origin, openClient } from './command.ts';
 import { dlqCommand } from './dlq.ts';
 import { explain, UsageError } from './fail.ts';
@@ -20,6 +21,7 @@ export const commands: readonly Command[] = [
   queryCommand,
   tailCommand,
   keyCommand,
+  breakGlassCommand,
   whoamiCommand,
   tenantCommand,
   dlqCommand,

@@ -19,6 +19,7 @@ import type {
   TenantKeyBody,
   Whoami,
 } from './answers.ts';
+import { breakGlass } from './break-glass.ts';
 import { query } from './read-events.ts';
 import type { Call, Transport } from './transport.ts';
 
@@ -59,6 +60,8 @@ export function manage(transport: Transport) {
       createEnvironment: (projectId: string, body: { readonly id: string; readonly name?: string }) =>
         send<Project>('POST', `/v1/projects/${part(projectId)}/environments`, body),
     },
+    /** Emergencies: seeing events whole, on the record. */
+    breakGlass: breakGlass(transport),
     /** What the tenant decides about its events. */
     policy: {
       get: () => get<Policy>('/v1/policy'),
