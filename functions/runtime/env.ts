@@ -21,6 +21,8 @@ export interface Env {
   TENANT_KEYS_KEY_ARN: string;
   /** The KMS key that wraps subjects' keys which are retained after an erasure. */
   VAULT_KEY_ARN: string;
+  /** Days that backups of the database are kept: an erased key is in them until then. */
+  BACKUP_DAYS: string;
   DATABASE_HOST: string;
   DATABASE_PORT: string;
   DATABASE_NAME: string;
@@ -38,6 +40,8 @@ export interface Env {
   INTAKE_QUEUE_PREFIX: string;
   /** The intake function's live alias, which new intake queues are mapped to. */
   INTAKE_FUNCTION_ARN: string;
+  /** Valkey behind the permission cache, as stores/valkey/connect.ts reads it; unset where there is none. */
+  VALKEY_ENDPOINT: string;
   /** Hosts of OIDC issuers that may be called without TLS, with commas between; unset in the cloud. */
   OIDC_PLAINTEXT_HOSTS: string;
 }
@@ -48,3 +52,6 @@ export function readEnv<K extends keyof Env>(...names: readonly K[]): Pick<Env, 
   if (missing.length > 0) throw new Error(`environment lacks ${missing.join(', ')}`);
   return Object.fromEntries(names.map((name) => [name, process.env[name]])) as Pick<Env, K>;
 }
+
+/** A variable that a deployment may leave out. */
+export const readOptionalEnv = (name: keyof Env): string | undefined => process.env[name] || undefined;

@@ -14,24 +14,32 @@ import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { remembering } from '#core/access/engine.ts';
+import { VersionedPermissionCache } from '#core/access/permission-cache.ts';
 import { policies, schema } from '#core/access/policies.ts';
+import { roleTemplates } from '#core/access/role-templates.ts';
+import { steadyClock } from '#core/access/steady-clock.ts';
 import { uuidv7 } from '#core/event/uuid.ts';
-import { Unavailable } from '#core/record/ports.ts';
 import { clientSettings } from '#stores/aws/clients.ts';
 import { openCedar } from '#stores/cedar/engine.ts';
 import { nodeCipher } from '#stores/crypto/cipher.ts';
+import { KmsVault } from '#stores/kms/vault.ts';
 import { LambdaMappings } from '#stores/lambda/mappings.ts';
 import { createTokenVerifier } from '#stores/oidc/verifier.ts';
 import { createBreakGlassRegistry } from '#stores/postgres/break-glass.ts';
 import { createCatalogue } from '#stores/postgres/catalogue.ts';
 import { connect } from '#stores/postgres/connect.ts';
 import { createCriticalEvents } from '#stores/postgres/critical-events.ts';
+import { createDeliveries } from '#stores/postgres/deliveries.ts';
+import { createHolds } from '#stores/postgres/holds.ts';
 import { createIssuerRegistry } from '#stores/postgres/issuers.ts';
+import { createKeyLifecycle } from '#stores/postgres/key-lifecycle.ts';
 import { createKeyRegistry } from '#stores/postgres/keys.ts';
 import { createLedger } from '#stores/postgres/ledger.ts';
 import { createMigrator } from '#stores/postgres/migrator.ts';
 import { createPartitions } from '#stores/postgres/partitions.ts';
+import { createPermissionSource } from '#stores/postgres/permission-source.ts';
 import { createPolicyRegistry } from '#stores/postgres/policies.ts';
+import { createPrivacyRequests } from '#stores/postgres/privacy-requests.ts';
 import { createProjectRegistry } from '#stores/postgres/projects.ts';
 import { createTenantRegistry } from '#stores/postgres/tenants.ts';
 import { PostgresSubjectKeys } from '#stores/privacy/subject-keys.ts';
@@ -39,6 +47,7 @@ import { TenantKeyStore } from '#stores/privacy/tenant-keys.ts';
 import { SegmentBlocks } from '#stores/s3/block-reader.ts';
 import { S3Claims } from '#stores/s3/claims.ts';
 import { S3Control, S3Publisher } from '#stores/s3/control.ts';
+import { S3Packages } from '#stores/s3/packages.ts';
 import { S3Segments } from '#stores/s3/segments.ts';
 import { SnsAnnouncer } from '#stores/sns/announcer.ts';
 import { SnsNotices } from '#stores/sns/notices.ts';
@@ -47,8 +56,9 @@ import { SqsDeadLetters } from '#stores/sqs/dead-letters.ts';
 import { SqsIntakeQueues } from '#stores/sqs/intake-queues.ts';
 import { SqsOutlet } from '#stores/sqs/outlet.ts';
 import { deriveKey, SsmSecrets } from '#stores/ssm/secrets.ts';
-import { readEnv } from './env.ts';
+import { readEnv, readOptionalEnv } from './env.ts';
 import { createGuard } from './guard.ts';
+import { createPermissionMeter } from './permission-metrics.ts';
 import { createRecorder } from './recorder.ts';
 
 /** Remembers what an opener made; a failed opening is forgotten. */
@@ -132,15 +142,40 @@ export const openKeys = async () => createKeyRegistry(sql(), await contextKey())
 export const openProjects = async () => createProjectRegistry(sql(), await contextKey());
 export const openPolicies = async () => createPolicyRegistry(sql(), await contextKey());
 
+/**
+ * The permission cache: one for an execution environment, or it would hold nothing. Valkey's client is loaded only
+ * where there is a Valkey.
+ */
+export const openPermissionCache = /* @__PURE__ */ once(async () => {
+  const clock = steadyClock(() => performance.now(), Date.now);
+  const store = await openPermissionStore();
+  return new VersionedPermissionCache({
+    source: createPermissionSource(sql(), await contextKey()),
+    ...(store ? { store } : {}),
+    clock,
+    wall: Date.now,
+    jitter: Math.random,
+    meter: createPermissionMeter(clock),
+  });
+});
+async function openPermissionStore() {
+  const endpoint = readOptionalEnv('VALKEY_ENDPOINT');
+  if (!endpoint) return undefined;
+  const { connectValkey, parseEndpoint } = await import('#stores/valkey/connect.ts');
+  const { createPermissionStore } = await import('#stores/valkey/permission-store.ts');
+  return createPermissionStore(connectValkey(parseEndpoint(endpoint)), {
+    sealKey: await derived('trailkeep/permissions/v1'),
+    // A deployment's own roles, and a restored database, whose versions were given out before.
+    edition: openSha256()(JSON.stringify([readEnv('DATABASE_HOST').DATABASE_HOST, roleTemplates])),
+  });
+}
+
 // Decisions. Cedar is loaded by the first one that needs it.
 const engine = /* @__PURE__ */ once(async () => remembering(await openCedar({ policies, schema })));
 export const openBreakGlass = async () => createBreakGlassRegistry(sql(), await contextKey());
 export const openNotices = () =>
   new SnsNotices(new SNSClient(clientSettings), readEnv('NOTICE_TOPIC_ARN').NOTICE_TOPIC_ARN);
-const notYet = (place: string) => async (): Promise<never> => {
-  throw new Unavailable(place);
-};
-export const openGuard = () => createGuard({ engine, permissions: notYet('permissions'), breakGlass: openBreakGlass });
+export const openGuard = () => createGuard({ engine, permissions: openPermissionCache, breakGlass: openBreakGlass });
 
 // Keys of tenants and subjects, and the cipher they are for.
 export const openSubjectKeys = /* @__PURE__ */ once(async () => {
@@ -154,6 +189,19 @@ export const openSubjectKeys = /* @__PURE__ */ once(async () => {
   return new PostgresSubjectKeys(sql(), await contextKey(), tenants);
 });
 export const openCipher = () => nodeCipher;
+
+// What data subjects ask for, and what becomes of their keys.
+export const openPrivacyRequests = async () => createPrivacyRequests(sql(), await contextKey());
+export const openHolds = async () => createHolds(sql(), await contextKey());
+export const openDeliveries = async () => createDeliveries(sql(), await contextKey());
+export const openPackages = () => new S3Packages(s3(), readEnv('CONTROL_BUCKET').CONTROL_BUCKET);
+export const openKeyLifecycle = async () => {
+  const keys = await openSubjectKeys();
+  const vault = once(() => new KmsVault(new KMSClient(clientSettings), readEnv('VAULT_KEY_ARN').VAULT_KEY_ARN));
+  return createKeyLifecycle(sql(), await contextKey(), (tenant, subject) => keys.ref(tenant, subject), vault);
+};
+/** Days that a backup of the database is kept. */
+export const openBackupDays = () => Number(readEnv('BACKUP_DAYS').BACKUP_DAYS);
 
 /** Postgres as its master: for bootstrap alone. The migrations lie in `sql/` beside the bundle. */
 export function openMigrator() {
@@ -174,6 +222,7 @@ export const openIds = () => ({
   uuidv7: (now: Date) => uuidv7(now.getTime(), randomBytes(10)),
   random: (bytes: number): Uint8Array => randomBytes(bytes),
 });
+export const openClock = () => () => new Date();
 export const openSha256 = () => (data: string | Uint8Array) => createHash('sha256').update(data).digest('hex');
 export const openHmac = () => (key: Uint8Array, data: string) =>
   new Uint8Array(createHmac('sha256', key).update(data).digest());

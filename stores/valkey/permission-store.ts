@@ -52,16 +52,18 @@ return 1`);
 export interface PermissionStoreOptions {
   /** 32 bytes, derived from the root secret. */
   readonly sealKey: Uint8Array;
+  /** What permissions follow from besides rows: of another edition nothing is found. */
+  readonly edition: string;
   /** A cache that is slower than this is no help. */
   readonly timeoutMs?: number;
 }
 
 export function createPermissionStore(client: ValkeyClient, options: PermissionStoreOptions): PermissionStore {
-  const { sealKey, timeoutMs = 250 } = options;
+  const { sealKey, edition, timeoutMs = 250 } = options;
 
-  /** What was stored under another key does not pass, nor what somebody else stored. */
+  /** What was stored under another key does not pass, nor what somebody else or another edition stored. */
   const seal = (key: string, text: string) =>
-    createHmac('sha256', sealKey).update(`${key}\n${text}`).digest('base64url').slice(0, 22);
+    createHmac('sha256', sealKey).update(`${edition}\n${key}\n${text}`).digest('base64url').slice(0, 22);
   const opened = (key: string, sealed: string | null): string | undefined => {
     const at = sealed?.lastIndexOf('.') ?? -1;
     if (!sealed || at < 0) return undefined;

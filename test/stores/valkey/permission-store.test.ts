@@ -10,6 +10,7 @@ import { startValkey, type TestValkey, valkeyCommand } from '#test/support/valke
 if (!valkeyCommand) console.log('no valkey-server or redis-server in PATH (apt-get install redis-server): not tested');
 
 const sealKey = Buffer.alloc(32, 1);
+const edition = 'first';
 const tenant = '018f0000-0000-7000-8000-000000000001';
 const version = { tenant: 3n, user: 7n };
 const permissions = {
@@ -44,7 +45,7 @@ describe.skipIf(!valkeyCommand).each([
   beforeAll(async () => {
     valkey = await startValkey({ cluster });
     client = valkey.connect();
-    store = createPermissionStore(client, { sealKey, timeoutMs: 5_000 });
+    store = createPermissionStore(client, { sealKey, edition, timeoutMs: 5_000 });
   });
   afterAll(() => valkey?.stop());
 
@@ -129,13 +130,16 @@ describe.skipIf(!valkeyCommand).each([
   });
 
   test('what somebody else wrote, or moved, is not there', async () => {
-    const mallory = createPermissionStore(client, { sealKey: Buffer.alloc(32, 2), timeoutMs: 5_000 });
+    const mallory = createPermissionStore(client, { sealKey: Buffer.alloc(32, 2), edition, timeoutMs: 5_000 });
     await mallory.putPermissions({ ...permissions, user: 'mallory' }, 60_000);
     expect(await store.getPermissions(tenant, 'mallory', 'billing', version)).toBeUndefined();
     await store.putPermissions({ ...permissions, user: 'boss' }, 60_000);
     const stolen = await client.get(permissionsKey(tenant, 'boss', 'billing', version));
     await client.set(permissionsKey(tenant, 'mallory', 'billing', version), stolen!);
     expect(await store.getPermissions(tenant, 'mallory', 'billing', version)).toBeUndefined();
+
+    const later = createPermissionStore(client, { sealKey, edition: 'second', timeoutMs: 5_000 });
+    expect(await later.getPermissions(tenant, 'boss', 'billing', version)).toBeUndefined();
 
     await mallory.raise(tenant, 'mallory', version, await term('mallory'));
     expect((await store.lookUp(tenant, 'mallory')).user).toBeUndefined();
@@ -146,7 +150,7 @@ describe.skipIf(!valkeyCommand).each([
   });
 
   test('a server that hangs or is gone is unavailable, within the time limit, and comes back', async () => {
-    const quick = createPermissionStore(valkey.connect(), { sealKey, timeoutMs: 300 });
+    const quick = createPermissionStore(valkey.connect(), { sealKey, edition, timeoutMs: 300 });
     await quick.lookUp(tenant, 'ada');
     valkey.freeze();
     await expect(quick.lookUp(tenant, 'ada')).rejects.toThrow(Unavailable);
@@ -160,7 +164,7 @@ describe.skipIf(!valkeyCommand).each([
       )
       .toBe('back');
     const nowhere = connectValkey({ host: '127.0.0.1', port: 1, tls: false, cluster });
-    const unreachable = createPermissionStore(nowhere, { sealKey, timeoutMs: 300 });
+    const unreachable = createPermissionStore(nowhere, { sealKey, edition, timeoutMs: 300 });
     await expect(unreachable.getRoles(tenant, 1n)).rejects.toThrow(Unavailable);
     nowhere.disconnect();
   });
