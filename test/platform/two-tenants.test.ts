@@ -9,7 +9,7 @@ import { type Answer, type TestPlatform, testPlatform } from '#test/support/plat
 let platform: TestPlatform;
 let a: Awaited<ReturnType<TestPlatform['makeTenant']>>;
 let b: Awaited<ReturnType<TestPlatform['makeTenant']>>;
-const theirs = { critical: '', bulk: '' };
+const theirs = { critical: '', bulk: '', breakGlass: '' };
 const secretWord = 'only-b-knows-this';
 const missingId = '01890000-0000-7000-8000-000000000000';
 
@@ -27,6 +27,11 @@ beforeAll(async () => {
   [theirs.critical, theirs.bulk] = sent.json.items.map((item: { id: string }) => item.id);
   await platform.call('POST', '/v1/projects', { key: b.apiKey, json: { id: 'secret-project' } });
   await platform.call('PUT', '/v1/schemas/user.login', { key: b.apiKey, json: { type: 'object' } });
+  const broken = await platform.call('POST', '/v1/break-glass', {
+    key: b.apiKey,
+    json: { reason: `An emergency, ${secretWord}`, minutes: 60 },
+  });
+  theirs.breakGlass = broken.json.id;
   await platform.call('POST', `/v1/tenants/${b.tenantId}/intake`, { key: platform.access.adminKey });
   await platform.settled();
 }, 180_000);
@@ -53,6 +58,19 @@ const cases: Record<string, Case> = {
     foreign: () => `/v1/keys/${b.keyId}/rotate`,
     missing: '/v1/keys/aaaaaaaaaaaaaaaaaaaa/rotate',
     json: {},
+  },
+  'GET /v1/break-glass/{breakGlassId}': {
+    foreign: () => `/v1/break-glass/${theirs.breakGlass}`,
+    missing: `/v1/break-glass/${missingId}`,
+  },
+  'POST /v1/break-glass/{breakGlassId}/end': {
+    foreign: () => `/v1/break-glass/${theirs.breakGlass}/end`,
+    missing: `/v1/break-glass/${missingId}/end`,
+  },
+  'POST /v1/break-glass/{breakGlassId}/review': {
+    foreign: () => `/v1/break-glass/${theirs.breakGlass}/review`,
+    missing: `/v1/break-glass/${missingId}/review`,
+    json: { verdict: 'justified', comment: 'Looks right to us.' },
   },
   'GET /v1/projects/{projectId}': { foreign: () => '/v1/projects/secret-project', missing: '/v1/projects/nothing' },
   'GET /v1/projects/{projectId}/environments': {
@@ -111,6 +129,7 @@ describe("a foreign id answers like one that is not there, and B's thing stays a
       '/v1/schemas/user.login',
       `/v1/events/${theirs.critical}`,
       `/v1/events/${theirs.bulk}`,
+      `/v1/break-glass/${theirs.breakGlass}`,
     ]) {
       expect((await platform.call('GET', path, { key: b.apiKey })).status, path).toBe(200);
     }
@@ -124,6 +143,7 @@ describe('a list shows nothing of the other', () => {
     '/v1/events/feed',
     '/v1/keys',
     '/v1/projects',
+    '/v1/break-glass',
     '/v1/policy',
     '/v1/schemas',
     '/v1/whoami',

@@ -63,6 +63,7 @@ export async function runStories(platform: TestPlatform, names: Names): Promise<
     await administration(world);
     const tenant = await platform.makeTenant('Stories');
     await ownAffairs(world, tenant.apiKey);
+    await emergency(world, tenant.apiKey);
     await events(world, tenant.apiKey);
     await intake(world, tenant);
     await deadLetters(world);
@@ -111,6 +112,19 @@ async function ownAffairs({ ask }: World, key: string): Promise<void> {
   await ask(200, 'GET', '/v1/schemas', key);
   await ask(200, 'GET', '/v1/schemas/user.login', key);
   await ask(204, 'DELETE', '/v1/schemas/user.login', key);
+}
+
+async function emergency({ ask, platform }: World, key: string): Promise<void> {
+  const scopes = ['breakglass:review'];
+  const { key: reviewer } = await ask(201, 'POST', '/v1/keys', key, { name: 'officer', scopes });
+  const { id } = await ask(201, 'POST', '/v1/break-glass', key, { reason: 'A story of an emergency.', minutes: 5 });
+  await ask(200, 'GET', '/v1/break-glass', key);
+  await ask(200, 'GET', `/v1/break-glass/${id}`, reviewer);
+  await ask(200, 'POST', `/v1/break-glass/${id}/end`, key);
+  const verdict = { verdict: 'justified', comment: 'It was one indeed.' };
+  await ask(403, 'POST', `/v1/break-glass/${id}/review`, key, verdict);
+  await ask(200, 'POST', `/v1/break-glass/${id}/review`, reviewer, verdict);
+  await platform.settled();
 }
 
 const actor = { type: 'user', id: 'ada' };
