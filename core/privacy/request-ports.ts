@@ -16,8 +16,8 @@ export interface PrivacyRequests {
     limit: number,
     state?: RequestState,
   ): Promise<readonly PrivacyRequest[]>;
-  /** Those that have not ended, of several tenants at once, oldest first. */
-  unfinished(tenants: readonly string[], limit: number): Promise<readonly PrivacyRequest[]>;
+  /** Those that have not ended, of several tenants at once, by id, ascending. */
+  unfinished(tenants: readonly string[], after: string | undefined, limit: number): Promise<readonly PrivacyRequest[]>;
   /**
    * Puts the request when its stored version is the one before; false when somebody was faster. When an erasure ends,
    * `erased` is the subject it was about: every other row forgets it in the same transaction, that is earlier

@@ -84,7 +84,7 @@ export interface RequestNotes {
   readonly refusal?: string;
   /** Id of the hold that stands in the way. */
   readonly hold?: string;
-  readonly package?: { readonly key: string; readonly parts: readonly PackagePart[] };
+  readonly package?: { readonly run: string; readonly parts: readonly PackagePart[] };
   /** The subject's keys as they were when execution began. */
   readonly keys?: readonly string[];
   readonly sample?: readonly Sample[];

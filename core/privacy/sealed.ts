@@ -25,3 +25,5 @@ export const maskedText = '[masked]';
 export const erasedText = '[erased]';
 /** What stands in place of a value whose subject asked for restriction (GDPR Art. 18). */
 export const restrictedText = '[restricted]';
+/** What stands in place of another person's value in what a data subject is given. */
+export const thirdPartyText = '[redacted: third party]';

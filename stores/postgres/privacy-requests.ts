@@ -40,11 +40,12 @@ export function createPrivacyRequests(sql: Sql, contextKey: Uint8Array): Privacy
       return rows.map(requestOf);
     },
 
-    async unfinished(tenants, limit) {
+    async unfinished(tenants, after, limit) {
       if (tenants.length === 0) return [];
       const rows = await within(
         tenants,
-        async (tx) => tx`select ${columns(tx)} from privacy.request where ended_at is null order by id limit ${limit}`,
+        async (tx) => tx`select ${columns(tx)} from privacy.request where ended_at is null
+          ${after === undefined ? tx`` : tx`and id > ${after}`} order by id limit ${limit}`,
       );
       return rows.map(requestOf);
     },

@@ -1,0 +1,45 @@
+/** How the ports of requests are opened, for the verb and for the schedule. */
+import {
+  openBlocks,
+  openCatalogue,
+  openCipher,
+  openClock,
+  openControl,
+  openCritical,
+  openDeliveries,
+  openIds,
+  openKeyLifecycle,
+  openPackages,
+  openPrivacyRequests,
+  openRecorder,
+  openSha256,
+  openSubjectKeys,
+} from '#functions/runtime/open.ts';
+import type { Openers } from '#functions/runtime/ports.ts';
+import type { ExecutePorts } from './execute.ts';
+import { createSubjectEvents } from './subject-events.ts';
+
+export const privacyOpeners: Openers<ExecutePorts> = {
+  requests: openPrivacyRequests,
+  recorder: openRecorder,
+  lifecycle: openKeyLifecycle,
+  subjectKeys: openSubjectKeys,
+  cipher: openCipher,
+  deliveries: openDeliveries,
+  packages: openPackages,
+  sha256: openSha256,
+  ids: openIds,
+  clock: openClock,
+  controllerOf: () => {
+    const control = openControl();
+    return async (tenant) => (await control.tenant(tenant))?.name ?? 'the controller';
+  },
+  subjectEvents: async () =>
+    createSubjectEvents({
+      critical: await openCritical(),
+      catalogue: await openCatalogue(),
+      blocks: openBlocks(),
+      subjectKeys: await openSubjectKeys(),
+      cipher: openCipher(),
+    }),
+};
