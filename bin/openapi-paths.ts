@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { createKeyBody, createTenantKeyBody, rotateKeyBody } from '#core/access/key.ts';
 import { policyBody } from '#core/access/policy.ts';
+import { principalKinds } from '#core/access/principal.ts';
 import { tiers } from '#core/event/event.ts';
 import type { ProblemCode } from '#core/event/problem.ts';
 import { filterJsonSchema } from '#core/query/filter.ts';
@@ -36,7 +37,8 @@ export const object = (properties: Schema, optional: readonly string[] = []): Sc
   required: Object.keys(properties).filter((name) => !optional.includes(name)),
 });
 const array = (items: Schema): Schema => ({ type: 'array', items });
-export const schemaOf = (schema: z.ZodType): Schema => withoutDialect(z.toJSONSchema(schema, { io: 'input' }) as Schema);
+export const schemaOf = (schema: z.ZodType): Schema =>
+  withoutDialect(z.toJSONSchema(schema, { io: 'input' }) as Schema);
 
 export function withoutDialect({ $schema: _dialect, ...schema }: Schema): Schema {
   return schema;
@@ -78,6 +80,7 @@ export const key = object({
   key_id: text,
   name: text,
   scopes: array(text),
+  service_account: { ...maybe(text), description: '`service:<name>`: the key has its roles and no scopes.' },
   project: maybe(text),
   environment: maybe(text),
   events_per_second: { type: 'integer' },
@@ -131,9 +134,28 @@ const page = object(
     scanned_bytes: { type: 'integer' },
     sources: { type: 'object' },
     missing: array(text),
+    left_out: { ...array(text), description: 'Kinds of events that are there and were not asked for by name.' },
   },
-  ['missing'],
+  ['missing', 'left_out'],
 );
+/** What a reader says of itself. */
+const circumstances: readonly Schema[] = [
+  {
+    name: 'Trailkeep-Purpose',
+    in: 'header',
+    description:
+      'Why you look, one word. Personal fields of pii, phi, chd and financial events are clear only for a purpose.',
+    schema: { type: 'string', pattern: '^[a-z][a-z0-9_-]{1,63}$' },
+  },
+  {
+    name: 'Trailkeep-Ticket',
+    in: 'header',
+    description: 'The ticket that asks for it; the record of the look names it.',
+    schema: { type: 'string', maxLength: 128 },
+  },
+];
+
+const subject = object({ type: text, id: text });
 
 export const paths: Record<string, Record<string, Operation>> = {
   '/v1/events': {
@@ -189,7 +211,7 @@ export const paths: Record<string, Record<string, Operation>> = {
       summary: 'Search events',
       description: 'Newest first, over both tiers, with one cursor.',
       scope: 'events:read',
-      parameters: filterParameters,
+      parameters: [...filterParameters, ...circumstances],
       answers: ok('A page.', page),
       problems: ['filter_invalid', 'cursor_invalid'],
     },
@@ -198,6 +220,7 @@ export const paths: Record<string, Record<string, Operation>> = {
     post: {
       summary: 'Search events with a long filter',
       scope: 'events:read',
+      parameters: circumstances,
       body: body(ref('Filter')),
       answers: ok('A page.', page),
       problems: ['filter_invalid', 'cursor_invalid'],
@@ -212,6 +235,8 @@ export const paths: Record<string, Record<string, Operation>> = {
       parameters: [
         queryParameter('after', text, 'The `next` of the page before.'),
         queryParameter('limit', { type: 'integer', minimum: 1, maximum: 1000 }, 'How many at most.'),
+        queryParameter('reads', { enum: ['exclude', 'include'] }, 'Whether records of reading the trail come too.'),
+        ...circumstances,
       ],
       answers: ok('A page.', object({ events: array(ref('Event')), next: text, missing: array(text) }, ['missing'])),
       problems: ['filter_invalid', 'cursor_invalid'],
@@ -221,21 +246,32 @@ export const paths: Record<string, Record<string, Operation>> = {
     get: {
       summary: 'One event',
       scope: 'events:read',
-      parameters: [pathParameter('eventId', 'UUIDv7')],
+      parameters: [pathParameter('eventId', 'UUIDv7'), ...circumstances],
       answers: ok('The event.', ref('Event')),
       problems: ['not_found'],
     },
   },
   '/v1/whoami': {
     get: {
-      summary: 'The key you call with',
+      summary: 'Who you are to the API',
       scope: null,
       answers: ok(
-        'The key.',
+        'The caller.',
         object({
           tenant: text,
+          kind: { enum: principalKinds },
           key_id: text,
           scopes: array(text),
+          person: maybe(
+            object({
+              id: text,
+              name: maybe(text),
+              email: maybe(text),
+              mfa_at: maybe(time),
+              on_behalf_of: maybe(subject),
+            }),
+          ),
+          service_account: maybe(text),
           project: maybe(text),
           environment: maybe(text),
           events_per_second: { type: 'integer' },

@@ -40,6 +40,8 @@ export interface Command {
 export const commonOptions = {
   url: { type: 'string' },
   key: { type: 'string' },
+  purpose: { type: 'string' },
+  ticket: { type: 'string' },
   json: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const satisfies ParseArgsOptionsConfig;
@@ -47,6 +49,8 @@ export const commonOptions = {
 export const commonFlags: readonly (readonly [string, string])[] = [
   ['--url URL', 'the API; else TRAILKEEP_URL, else .trailkeep/local.json'],
   ['--key KEY', 'the API key; else TRAILKEEP_API_KEY (admin: TRAILKEEP_ADMIN_KEY), else .trailkeep/local.json'],
+  ['--purpose WORD', 'why you look: personal fields of sensitive events are clear only for a purpose'],
+  ['--ticket TEXT', 'the ticket that asks for it; the record of your look names it'],
   ['--json', 'one JSON object a line instead of a table'],
 ];
 
@@ -67,7 +71,15 @@ export function openClient(flags: Flags, admin: boolean, origin: Origin, retries
   const { url, key, keyFrom } = readConfig({ url: text(flags, 'url'), key: text(flags, 'key') }, admin);
   origin.url = url;
   origin.keyFrom = keyFrom;
-  return createTrailkeep({ url, apiKey: key, retries });
+  const purpose = text(flags, 'purpose');
+  const ticket = text(flags, 'ticket');
+  return createTrailkeep({
+    url,
+    apiKey: key,
+    retries,
+    ...(purpose === undefined ? {} : { purpose }),
+    ...(ticket === undefined ? {} : { ticket }),
+  });
 }
 
 /** The value of a flag that takes one. */

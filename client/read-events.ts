@@ -1,5 +1,5 @@
 /** The reading side: pages, single events, and the feed in the order of commits. */
-import type { Event } from '#core/event/event.ts';
+import type { ShownEvent } from '#core/privacy/open.ts';
 import type { EventFilter, EventPage, FeedPage } from './answers.ts';
 import { TrailkeepError } from './error.ts';
 import type { Transport } from './transport.ts';
@@ -9,11 +9,11 @@ export interface ReadEvents {
    * Every event that matches, newest first, page after page, also where a page ended early. Rejects with
    * `segments_missing` when a part of the archive cannot be read: `page` goes on and names what is missing.
    */
-  search(filter: EventFilter, options?: { readonly signal?: AbortSignal }): AsyncGenerator<Event, void, void>;
+  search(filter: EventFilter, options?: { readonly signal?: AbortSignal }): AsyncGenerator<ShownEvent, void, void>;
   /** One page. `cursor` is the `next_cursor` of the page before, of the same filter. */
   page(filter: EventFilter, cursor?: string): Promise<EventPage>;
   /** One event. Rejects with `not_found` when there is none that this key may see. */
-  get(id: string): Promise<Event>;
+  get(id: string): Promise<ShownEvent>;
   /** What was committed after a place, or from the beginning; empty pages are normal. An event may come twice. */
   feed(after?: string, limit?: number): Promise<FeedPage>;
   /** The feed for ever, asking every `everyMs` when there is nothing new, until aborted. Each page is to be kept track of by its `next`. */

@@ -16,6 +16,10 @@ export interface TrailkeepOptions {
   readonly url: string;
   /** `tk_…` */
   readonly apiKey: string;
+  /** Why this client reads: one word, as `fraud_review`. Personal fields of sensitive events are clear only for a purpose. */
+  readonly purpose?: string;
+  /** The ticket that asked for it; policies may want one, and records name it. */
+  readonly ticket?: string;
   readonly fetch?: typeof fetch;
   /** How often a call is repeated at most: 5. */
   readonly retries?: number;
@@ -43,10 +47,22 @@ export type Trailkeep = ReturnType<typeof createTrailkeep>;
  * A call is repeated after 429, and after 5xx, a timeout or a broken connection where a repeat changes nothing.
  */
 export function createTrailkeep(options: TrailkeepOptions) {
-  const { url, apiKey, retries = 5, timeoutMs = 30_000, sleep } = options;
+  const { url, apiKey, purpose, ticket, retries = 5, timeoutMs = 30_000, sleep } = options;
+  const headers = {
+    ...(purpose === undefined ? {} : { 'trailkeep-purpose': purpose }),
+    ...(ticket === undefined ? {} : { 'trailkeep-ticket': ticket }),
+  };
   // Looked up at each call, so that a fetch which is replaced later (tracing, tests) is the one that is used.
   const fetcher = options.fetch ?? ((...args: Parameters<typeof fetch>) => fetch(...args));
-  const call = createTransport({ url, apiKey, fetch: fetcher, retries, timeoutMs, ...(sleep ? { sleep } : {}) });
+  const call = createTransport({
+    url,
+    apiKey,
+    headers,
+    fetch: fetcher,
+    retries,
+    timeoutMs,
+    ...(sleep ? { sleep } : {}),
+  });
   const recorder = new Recorder(call, {
     ...options.batch,
     strict: options.strict ?? false,

@@ -11,6 +11,8 @@ import { TrailkeepError } from './error.ts';
 export interface TransportOptions {
   readonly url: string;
   readonly apiKey: string;
+  /** Sent with every call, as what a reader says of itself. */
+  readonly headers?: Readonly<Record<string, string>>;
   readonly fetch: typeof fetch;
   /** How often a call is repeated at most. */
   readonly retries: number;
@@ -67,7 +69,8 @@ function mayRepeat({ method, headers, isRead, signal }: Call, error: TrailkeepEr
   return isRead === true || ['GET', 'PUT', 'DELETE'].includes(method) || headers?.['idempotency-key'] !== undefined;
 }
 
-async function tryOnce(base: string, { fetch, apiKey, timeoutMs }: TransportOptions, call: Call): Promise<unknown> {
+async function tryOnce(base: string, options: TransportOptions, call: Call): Promise<unknown> {
+  const { fetch, apiKey, timeoutMs } = options;
   const stopper = new AbortController();
   const abort = () => stopper.abort();
   if (call.signal?.aborted) abort();
@@ -84,6 +87,7 @@ async function tryOnce(base: string, { fetch, apiKey, timeoutMs }: TransportOpti
         authorization: `Bearer ${apiKey}`,
         accept: 'application/json',
         ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...options.headers,
         ...call.headers,
       },
       // A POST that is redirected becomes a GET, and its answer would pass for a receipt.

@@ -102,5 +102,13 @@ export const storedEvent = z.strictObject({
 /** JSON Schema (draft 2020-12) of what a caller sends. */
 export const inputJsonSchema = (): Record<string, unknown> => ({ ...z.toJSONSchema(eventInput) });
 
-/** JSON Schema (draft 2020-12) of a stored event. */
-export const eventJsonSchema = (): Record<string, unknown> => ({ ...z.toJSONSchema(storedEvent) });
+/** As the API answers it: what the reader does not see is named. */
+const shownEvent = storedEvent.extend({
+  redacted: z
+    .record(z.string(), z.enum(['masked', 'token', 'omitted', 'erased', 'restricted', 'retained', 'broken']))
+    .optional()
+    .meta({ description: 'JSON pointers of values that are not shown, and why' }),
+});
+
+/** JSON Schema (draft 2020-12) of an event as the API answers it. */
+export const eventJsonSchema = (): Record<string, unknown> => ({ ...z.toJSONSchema(shownEvent) });
