@@ -10,7 +10,7 @@ export const ownKeys: ReadonlySet<string> = new Set(
   [
     'id tenant project environment occurred_at received_at action schema_version category crud severity outcome actor',
     'on_behalf_of targets context operation_id authorization changes metadata data_class subject idempotency_key',
-    'external_id component version producer schema_violation',
+    'external_id component version producer schema_violation redacted',
     'type name email ip user_agent location session_id request_id trace_id service module permission resource granted',
     'path before after result reason key seq',
     'v tier n zst sealed group at box',
