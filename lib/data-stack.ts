@@ -68,6 +68,13 @@ export class DataStack extends Stack {
           expiration: Duration.days(2),
           noncurrentVersionExpiration: Duration.days(1),
         },
+        // Copies for data subjects, sealed under the subject's key: not in the evidence bucket, whose lock outlives them.
+        {
+          id: 'packages',
+          prefix: 'privacy/',
+          expiration: Duration.days(30),
+          noncurrentVersionExpiration: Duration.days(1),
+        },
         { id: 'old-versions', noncurrentVersionExpiration: Duration.days(30) },
       ],
     });

@@ -7,6 +7,7 @@ import { FrontDoor } from './parts/front-door.ts';
 import type { Inside, Place } from './parts/function.ts';
 import { Access } from './stages/access.ts';
 import { Observe } from './stages/observe.ts';
+import { Privacy } from './stages/privacy.ts';
 import { Query } from './stages/query.ts';
 import type { Record } from './stages/record.ts';
 
@@ -19,6 +20,7 @@ export interface ReadProps extends Place {
 export class ReadStack extends Stack {
   readonly access: Access;
   readonly query: Query;
+  readonly privacy: Privacy;
   readonly observe: Observe;
   readonly door: FrontDoor;
 
@@ -27,9 +29,10 @@ export class ReadStack extends Stack {
     const { settings, record } = read;
     this.access = new Access(this, 'Access', read);
     this.query = new Query(this, 'Query', read);
+    this.privacy = new Privacy(this, 'Privacy', read);
     this.observe = new Observe(this, 'Observe', read);
     this.door = new FrontDoor(this, 'Door', { settings, authenticate: this.access.authenticate });
-    const { door, access, query, observe } = this;
+    const { door, access, query, privacy, observe } = this;
 
     door.route('/v1/events', ['POST'], record.accept);
     door.route('/v1/events', ['GET'], query.search);
@@ -39,6 +42,8 @@ export class ReadStack extends Stack {
     door.route('/v1/tenants', ['GET', 'POST'], access.tenants);
     door.route('/v1/tenants/{tenantId}', ['GET', 'PATCH'], access.tenants);
     door.route('/v1/tenants/{tenantId}/keys', ['GET', 'POST'], access.tenants);
+    door.route('/v1/tenants/{tenantId}/issuers', ['GET', 'POST'], access.issuers);
+    door.route('/v1/tenants/{tenantId}/issuers/{issuerId}', ['GET', 'DELETE'], access.issuers);
     door.route('/v1/tenants/{tenantId}/intake', ['GET', 'POST'], record.openIntake);
     door.route('/v1/keys', ['GET', 'POST'], access.keys);
     door.route('/v1/keys/{keyId}', ['GET', 'DELETE'], access.keys);
@@ -53,6 +58,14 @@ export class ReadStack extends Stack {
     door.route('/v1/break-glass/{breakGlassId}', ['GET'], access.breakGlass);
     door.route('/v1/break-glass/{breakGlassId}/end', ['POST'], access.breakGlass);
     door.route('/v1/break-glass/{breakGlassId}/review', ['POST'], access.breakGlass);
+    door.route('/v1/privacy/requests', ['GET', 'POST'], privacy.requests);
+    door.route('/v1/privacy/requests/{requestId}', ['GET'], privacy.requests);
+    for (const step of ['verify', 'approve', 'refuse', 'extend', 'cancel']) {
+      door.route(`/v1/privacy/requests/{requestId}/${step}`, ['POST'], privacy.requests);
+    }
+    door.route('/v1/privacy/requests/{requestId}/package', ['GET'], privacy.requests);
+    door.route('/v1/holds', ['GET', 'POST'], privacy.holds);
+    door.route('/v1/holds/{holdId}/release', ['POST'], privacy.holds);
     door.route('/v1/whoami', ['GET'], access.whoami);
     door.route('/v1/dead-letters', ['GET'], record.deadLetters);
     door.route('/v1/dead-letters/{queue}', ['GET'], record.deadLetters);

@@ -43,6 +43,8 @@ export interface Settings {
   readonly jobs: {
     /** How often what a crash left unannounced is looked for. Every look wakes Aurora. */
     readonly sweepMinutes: number;
+    /** How often requests of data subjects are carried on: an erasure is certified at the first look after its fence. */
+    readonly privacyMinutes: number;
   };
   readonly deploy: {
     /** Shift API functions by CodeDeploy, with rollback on errors; otherwise all at once. */
@@ -67,7 +69,7 @@ const dev: Settings = {
   api: { ratePerSecond: 200, burst: 400 },
   record: { bulkWindowSeconds: 2 },
   // A look every few minutes would never let Aurora pause.
-  jobs: { sweepMinutes: 1440 },
+  jobs: { sweepMinutes: 1440, privacyMinutes: 720 },
   deploy: { canary: false },
   observe: { alarms: false, logRetentionDays: 14 },
 };
@@ -85,7 +87,7 @@ const prod: Settings = {
   aurora: { minAcu: 0.5, maxAcu: 16, readers: 1, backupDays: 35 },
   api: { ratePerSecond: 2000, burst: 4000 },
   record: { bulkWindowSeconds: 20, writersMax: 10 },
-  jobs: { sweepMinutes: 5 },
+  jobs: { sweepMinutes: 5, privacyMinutes: 5 },
   deploy: { canary: true },
   observe: { alarms: true, logRetentionDays: 365 },
 };

@@ -8,6 +8,7 @@ import { reachesPostgres } from '../parts/database-env.ts';
 import { type Inside, makeVerb, type Place, type Verb } from '../parts/function.ts';
 import { makeDeadLetterQueue } from '../parts/queue.ts';
 import { makeSchedule } from '../parts/schedule.ts';
+import { makeAdvance } from './privacy.ts';
 
 export interface JobsProps extends Place {
   readonly data: DataStack;
@@ -17,6 +18,7 @@ export interface JobsProps extends Place {
 
 export class Jobs extends Construct {
   readonly preparePartitions: Verb;
+  readonly advanceRequests: Verb;
   /** Calls that failed to the last retry. */
   readonly missed: Queue;
 
@@ -29,6 +31,7 @@ export class Jobs extends Construct {
       memoryMb: 512,
       timeoutSeconds: 60,
     });
+    this.advanceRequests = makeAdvance(this, props);
     this.missed = makeDeadLetterQueue(this, 'Missed');
     const common = {
       group: new ScheduleGroup(this, 'Group'),
@@ -38,6 +41,11 @@ export class Jobs extends Construct {
       ...common,
       verb: props.sweep,
       every: Duration.minutes(settings.jobs.sweepMinutes),
+    });
+    makeSchedule(this, 'RequestsRegularly', {
+      ...common,
+      verb: this.advanceRequests,
+      every: Duration.minutes(settings.jobs.privacyMinutes),
     });
     makeSchedule(this, 'PartitionsDaily', { ...common, verb: this.preparePartitions, every: Duration.days(1) });
   }
