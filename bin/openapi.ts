@@ -3,8 +3,9 @@ import { writeFileSync } from 'node:fs';
 import { type ProblemCode, problemKinds } from '#core/event/problem.ts';
 import { eventJsonSchema, inputJsonSchema } from '#core/event/schema.ts';
 import manifest from '../package.json' with { type: 'json' };
-import { breakGlassPaths } from './openapi-paths-break-glass.ts';
 import { filter, key, type Operation, object, paths, ref, type Schema, text, withoutDialect } from './openapi-paths.ts';
+import { breakGlassPaths } from './openapi-paths-break-glass.ts';
+import { issuerPaths } from './openapi-paths-issuers.ts';
 
 /** Codes that every operation behind the authorizer may answer. */
 const always: readonly ProblemCode[] = ['unauthenticated', 'forbidden', 'unavailable', 'internal'];
@@ -22,7 +23,7 @@ export function openapi(): object {
     servers: [{ url: '/' }],
     security: [{ key: [] }],
     paths: Object.fromEntries(
-      Object.entries({ ...paths, ...breakGlassPaths }).map(([path, operations]) => [
+      Object.entries({ ...paths, ...breakGlassPaths, ...issuerPaths }).map(([path, operations]) => [
         path,
         Object.fromEntries(
           Object.entries(operations).map(([method, operation]) => [method, operationOf(path, method, operation)]),
@@ -30,7 +31,14 @@ export function openapi(): object {
       ]),
     ),
     components: {
-      securitySchemes: { key: { type: 'http', scheme: 'bearer', bearerFormat: 'tk_…', description: 'Your API key.' } },
+      securitySchemes: {
+        key: {
+          type: 'http',
+          scheme: 'bearer',
+          bearerFormat: 'tk_…',
+          description: 'Your API key, or a token of an OIDC issuer that vouches for you.',
+        },
+      },
       schemas: {
         Event: withoutDialect(eventJsonSchema() as Schema),
         EventInput: withoutDialect(inputJsonSchema() as Schema),

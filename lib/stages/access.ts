@@ -13,6 +13,7 @@ export interface AccessProps extends Place {
 export class Access extends Construct {
   readonly authenticate: Verb;
   readonly tenants: Verb;
+  readonly issuers: Verb;
   readonly keys: Verb;
   readonly projects: Verb;
   readonly policy: Verb;
@@ -29,10 +30,11 @@ export class Access extends Construct {
     this.authenticate = makeVerb(this, 'Authenticate', props, {
       bundle: 'access-authenticate',
       memoryMb: 512,
-      timeoutSeconds: 5,
+      // Two documents of an issuer, at most three seconds each; API Gateway waits ten.
+      timeoutSeconds: 10,
       canary: true,
       environment: control,
-      permissions: readObjects(data, data.control, 'keys/'),
+      permissions: readObjects(data, data.control, 'keys/', 'issuers/'),
     });
 
     const database = speaksPostgres(data, settings.stage, props.inside);
@@ -47,6 +49,11 @@ export class Access extends Construct {
       ...admin,
       bundle: 'access-tenants',
       permissions: [...database.permissions, ...published('keys/', 'tenants/')],
+    });
+    this.issuers = makeVerb(this, 'Issuers', props, {
+      ...admin,
+      bundle: 'access-issuers',
+      permissions: [...database.permissions, ...published('issuers/')],
     });
     this.keys = makeVerb(this, 'Keys', props, {
       ...admin,

@@ -90,6 +90,11 @@ async function administration({ ask, platform }: World): Promise<void> {
   await ask(200, 'GET', '/v1/tenants', adminKey);
   await ask(201, 'POST', `/v1/tenants/${id}/keys`, adminKey, { name: 'one' });
   await ask(200, 'GET', `/v1/tenants/${id}/keys`, adminKey);
+  const body = { issuer: 'https://login.example/stories', name: 'Stories', audience: ['trailkeep'] };
+  const issuer = await ask(201, 'POST', `/v1/tenants/${id}/issuers`, adminKey, body);
+  await ask(200, 'GET', `/v1/tenants/${id}/issuers`, adminKey);
+  await ask(200, 'GET', `/v1/tenants/${id}/issuers/${issuer.id}`, adminKey);
+  await ask(204, 'DELETE', `/v1/tenants/${id}/issuers/${issuer.id}`, adminKey);
 }
 
 async function ownAffairs({ ask }: World, key: string): Promise<void> {
