@@ -41,6 +41,7 @@ import { createPermissionSource } from '#stores/postgres/permission-source.ts';
 import { createPolicyRegistry } from '#stores/postgres/policies.ts';
 import { createPrivacyRequests } from '#stores/postgres/privacy-requests.ts';
 import { createProjectRegistry } from '#stores/postgres/projects.ts';
+import { createRoleRegistry } from '#stores/postgres/roles.ts';
 import { createTenantRegistry } from '#stores/postgres/tenants.ts';
 import { PostgresSubjectKeys } from '#stores/privacy/subject-keys.ts';
 import { TenantKeyStore } from '#stores/privacy/tenant-keys.ts';
@@ -141,6 +142,7 @@ export const openIssuers = async () => createIssuerRegistry(sql(), await context
 export const openKeys = async () => createKeyRegistry(sql(), await contextKey());
 export const openProjects = async () => createProjectRegistry(sql(), await contextKey());
 export const openPolicies = async () => createPolicyRegistry(sql(), await contextKey());
+export const openRoles = async () => createRoleRegistry(sql(), await contextKey());
 
 /**
  * The permission cache: one for an execution environment, or it would hold nothing. Valkey's client is loaded only
