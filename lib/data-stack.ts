@@ -22,6 +22,7 @@ import type { Construct } from 'constructs';
 import type { NetworkStack } from './network-stack.ts';
 import { makeBucket } from './parts/bucket.ts';
 import { makeDeadLetterQueue, makeWorkQueue } from './parts/queue.ts';
+import { Valkey } from './parts/valkey.ts';
 import type { Settings } from './settings.ts';
 
 /** Time limits of the writers, which the visibility of their queues follows. */
@@ -49,6 +50,8 @@ export class DataStack extends Stack {
   readonly notices: Topic;
   readonly cluster: DatabaseCluster;
   readonly databaseName = databaseName;
+  /** Behind the permission cache, where the settings say so. */
+  readonly valkeyEndpoint: string | undefined;
 
   constructor(scope: Construct, id: string, settings: Settings, network: NetworkStack, props: StackProps) {
     super(scope, id, props);
@@ -120,6 +123,9 @@ export class DataStack extends Stack {
     const { noticeEmail } = settings.observe;
     if (noticeEmail !== undefined) this.notices.addSubscription(new EmailSubscription(noticeEmail));
     this.cluster = this.#makeCluster(settings, network);
+    this.valkeyEndpoint = settings.cache.valkey
+      ? new Valkey(this, 'Valkey', settings, network, this.key).endpoint
+      : undefined;
   }
 
   /** Where RDS keeps the master user's password. */

@@ -33,6 +33,7 @@ import {
 } from 'aws-cdk-lib/aws-ec2';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
+import { valkeyPorts } from './parts/valkey.ts';
 import type { Settings } from './settings.ts';
 
 export class NetworkStack extends Stack {
@@ -59,6 +60,7 @@ export class NetworkStack extends Stack {
       allowAllOutbound: false,
     });
     this.client.addEgressRule(Peer.ipv4(settings.network.cidr), Port.tcp(5432), 'Postgres');
+    if (settings.cache.valkey) this.client.addEgressRule(Peer.ipv4(settings.network.cidr), valkeyPorts, 'Valkey');
     this.client.addEgressRule(Peer.anyIpv4(), Port.tcp(443), 'AWS over TLS: S3 by the gateway, endpoints');
     if (ipv6) this.#letOut();
     else this.#makeEndpoints(settings);

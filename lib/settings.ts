@@ -31,6 +31,10 @@ export interface Settings {
     readonly readers: 0 | 1 | 2;
     readonly backupDays: number;
   };
+  readonly cache: {
+    /** ElastiCache Serverless for Valkey behind the permission cache; otherwise memory and Postgres do. */
+    readonly valkey: boolean;
+  };
   readonly api: {
     readonly ratePerSecond: number;
     readonly burst: number;
@@ -66,6 +70,7 @@ const dev: Settings = {
   encryption: { ownKey: false },
   archive: { glacierInstantAfterDays: 90, deepArchiveAfterDays: 365 },
   aurora: { minAcu: 0, maxAcu: 2, autoPauseMinutes: 5, readers: 0, backupDays: 1 },
+  cache: { valkey: false },
   api: { ratePerSecond: 200, burst: 400 },
   record: { bulkWindowSeconds: 2 },
   // A look every few minutes would never let Aurora pause.
@@ -85,6 +90,7 @@ const prod: Settings = {
     objectLock: { segmentDays: 7, archiveDays: 365 },
   },
   aurora: { minAcu: 0.5, maxAcu: 16, readers: 1, backupDays: 35 },
+  cache: { valkey: true },
   api: { ratePerSecond: 2000, burst: 4000 },
   record: { bulkWindowSeconds: 20, writersMax: 10 },
   jobs: { sweepMinutes: 5, privacyMinutes: 5 },

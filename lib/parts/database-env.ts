@@ -25,12 +25,19 @@ export const reachesPostgres = (data: DataStack, inside: Inside) => ({
   permissions: login(data, user),
 });
 
-/** What a verb needs to speak to Postgres for tenants: a login, and the secret that signs their contexts. */
+/**
+ * What a verb needs to speak to Postgres for tenants: a login, the secret that signs their contexts, and the cache of
+ * what its callers may do.
+ */
 export function speaksPostgres(data: DataStack, stage: string, inside: Inside) {
   const { environment, permissions } = reachesPostgres(data, inside);
   return {
     inside,
-    environment: { ...environment, ROOT_SECRET_PARAMETER: rootSecretParameter(stage) } satisfies Partial<Env>,
+    environment: {
+      ...environment,
+      ROOT_SECRET_PARAMETER: rootSecretParameter(stage),
+      ...(data.valkeyEndpoint ? { VALKEY_ENDPOINT: data.valkeyEndpoint } : {}),
+    } satisfies Partial<Env>,
     permissions: [...permissions, ...rootSecret(data, stage, 'ssm:GetParameter')],
   };
 }
