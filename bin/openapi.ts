@@ -4,6 +4,7 @@ import { type ProblemCode, problemKinds } from '#core/event/problem.ts';
 import { eventJsonSchema, inputJsonSchema } from '#core/event/schema.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { filter, key, type Operation, object, paths, ref, type Schema, text, withoutDialect } from './openapi-paths.ts';
+import { accessPaths, grantSchema } from './openapi-paths-access.ts';
 import { breakGlassPaths } from './openapi-paths-break-glass.ts';
 import { issuerPaths } from './openapi-paths-issuers.ts';
 
@@ -23,7 +24,7 @@ export function openapi(): object {
     servers: [{ url: '/' }],
     security: [{ key: [] }],
     paths: Object.fromEntries(
-      Object.entries({ ...paths, ...breakGlassPaths, ...issuerPaths }).map(([path, operations]) => [
+      Object.entries({ ...paths, ...accessPaths, ...breakGlassPaths, ...issuerPaths }).map(([path, operations]) => [
         path,
         Object.fromEntries(
           Object.entries(operations).map(([method, operation]) => [method, operationOf(path, method, operation)]),
@@ -43,6 +44,7 @@ export function openapi(): object {
         Event: withoutDialect(eventJsonSchema() as Schema),
         EventInput: withoutDialect(inputJsonSchema() as Schema),
         Filter: filter,
+        Grant: grantSchema,
         Key: key,
         Problem: object(
           {

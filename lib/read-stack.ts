@@ -54,6 +54,14 @@ export class ReadStack extends Stack {
     door.route('/v1/policy', ['GET', 'PUT'], access.policy);
     door.route('/v1/schemas', ['GET'], access.policy);
     door.route('/v1/schemas/{action}', ['GET', 'PUT', 'DELETE'], access.policy);
+    door.route('/v1/roles', ['GET'], access.roles);
+    door.route('/v1/roles/{roleId}', ['GET', 'PUT', 'DELETE'], access.roles);
+    door.route('/v1/permissions', ['GET'], access.permissions);
+    door.route('/v1/permissions/{module}/{permission}', ['PUT', 'DELETE'], access.permissions);
+    door.route('/v1/permissions/check', ['POST'], access.check);
+    door.route('/v1/permissions/effective', ['GET'], access.check);
+    door.route('/v1/assignments', ['GET', 'POST'], access.assignments);
+    door.route('/v1/assignments/{assignmentId}', ['GET', 'DELETE'], access.assignments);
     door.route('/v1/break-glass', ['GET', 'POST'], access.breakGlass);
     door.route('/v1/break-glass/{breakGlassId}', ['GET'], access.breakGlass);
     door.route('/v1/break-glass/{breakGlassId}/end', ['POST'], access.breakGlass);

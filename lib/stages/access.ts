@@ -17,6 +17,10 @@ export class Access extends Construct {
   readonly keys: Verb;
   readonly projects: Verb;
   readonly policy: Verb;
+  readonly roles: Verb;
+  readonly permissions: Verb;
+  readonly assignments: Verb;
+  readonly check: Verb;
   readonly breakGlass: Verb;
   readonly whoami: Verb;
   readonly bootstrap: Verb;
@@ -70,6 +74,27 @@ export class Access extends Construct {
       ...admin,
       bundle: 'access-policy',
       permissions: [...database.permissions, ...published('tenants/')],
+    });
+    // They record what they change, as events of the critical tier.
+    const granting = {
+      ...admin,
+      environment: {
+        ...database.environment,
+        CRITICAL_QUEUE_URL: data.critical.queueUrl,
+        BULK_QUEUE_URL: data.bulk.queueUrl,
+      },
+      permissions: [...database.permissions, ...send(data.critical)],
+    };
+    this.roles = makeVerb(this, 'Roles', props, { ...granting, bundle: 'access-roles' });
+    this.permissions = makeVerb(this, 'Permissions', props, { ...granting, bundle: 'access-permissions' });
+    this.assignments = makeVerb(this, 'Assignments', props, { ...granting, bundle: 'access-assignments' });
+    // Between a host application and its user; memory is also processor time.
+    this.check = makeVerb(this, 'Check', props, {
+      ...admin,
+      memoryMb: 1024,
+      bundle: 'access-check',
+      environment: database.environment,
+      permissions: database.permissions,
     });
     this.breakGlass = makeVerb(this, 'BreakGlass', props, {
       ...admin,
