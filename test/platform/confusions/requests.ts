@@ -41,8 +41,7 @@ export function confusionOf(route: Route, own: Member, stranger: Stranger, seed:
   const { names } = stranger;
   const kinds: string[] = [];
   const path = pathOf(route.resourcePath, own, names, draws, kinds);
-  const query = queryOf(route.resourcePath, own, names, draws);
-  if (query !== '') kinds.push('query');
+  const query = queryOf(route.resourcePath, own, names, draws, kinds);
   const hasBody = route.method !== 'GET' && route.method !== 'DELETE';
   const body = hasBody ? bodyOf(route, own, names, draws) : undefined;
   if (body !== undefined) kinds.push('body');
@@ -114,7 +113,7 @@ function cursorOf(theirs: readonly string[], own: readonly string[], draws: Draw
   ]);
 }
 
-function queryOf(path: string, own: Member, names: Names, draws: Draws): string {
+function queryOf(path: string, own: Member, names: Names, draws: Draws, kinds: string[]): string {
   const filters: Record<string, readonly string[]> = {
     tenant: [names.tenant],
     tenant_id: [names.tenant],
@@ -130,14 +129,17 @@ function queryOf(path: string, own: Member, names: Names, draws: Draws): string 
     user: names.people,
   };
   const query = new URLSearchParams();
-  const add = (name: string, value: string) => query.append(name, value);
+  const add = (name: string, value: string) => {
+    query.append(name, value);
+    kinds.push(name === 'cursor' || name === 'after' ? 'cursor' : 'query');
+  };
   if (path === '/v1/events') {
     if (draws.chance(0.4)) add('cursor', cursorOf(names.searchCursors, own.names.searchCursors, draws));
     else {
       const name = draws.pick(Object.keys(filters));
       add(name, draws.pick(filters[name]!));
     }
-    if (draws.chance(0.3)) add('limit', draws.pick(['1', '5']));
+    if (draws.chance(0.3)) query.append('limit', draws.pick(['1', '5']));
   } else if (path === '/v1/events/feed') {
     add('after', cursorOf([...names.feedCursors, ...names.searchCursors], own.names.feedCursors, draws));
   } else if (draws.chance(0.5)) {
