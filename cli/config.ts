@@ -16,6 +16,7 @@ interface LocalFile {
   readonly apiKey?: string;
   readonly adminKey?: string;
   readonly tenantId?: string;
+  readonly issuerUrl?: string;
 }
 
 /** `.trailkeep/local.json` in this folder or the nearest above it. */

@@ -13,6 +13,7 @@ import { queryCommand } from './query.ts';
 import { sendCommand } from './send.ts';
 import { tailCommand } from './tail.ts';
 import { tenantCommand } from './tenant.ts';
+import { tokenCommand } from './token.ts';
 import { whoamiCommand } from './whoami.ts';
 
 export const commands: readonly Command[] = [
@@ -23,6 +24,7 @@ export const commands: readonly Command[] = [
   keyCommand,
   breakGlassCommand,
   whoamiCommand,
+  tokenCommand,
   tenantCommand,
   dlqCommand,
 ];

@@ -14,7 +14,7 @@ import { createTransport } from './transport.ts';
 export interface TrailkeepOptions {
   /** Address of the API, as `https://audit.example.com`. */
   readonly url: string;
-  /** `tk_…` */
+  /** `tk_…`, or a token of an issuer that vouches for a person. */
   readonly apiKey: string;
   /** Why this client reads: one word, as `fraud_review`. Personal fields of sensitive events are clear only for a purpose. */
   readonly purpose?: string;
