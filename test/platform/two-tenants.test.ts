@@ -9,7 +9,7 @@ import { type Answer, type TestPlatform, testPlatform } from '#test/support/plat
 let platform: TestPlatform;
 let a: Awaited<ReturnType<TestPlatform['makeTenant']>>;
 let b: Awaited<ReturnType<TestPlatform['makeTenant']>>;
-const theirs = { critical: '', bulk: '', breakGlass: '' };
+const theirs = { critical: '', bulk: '', breakGlass: '', assignment: '' };
 const secretWord = 'only-b-knows-this';
 const missingId = '01890000-0000-7000-8000-000000000000';
 
@@ -32,6 +32,13 @@ beforeAll(async () => {
     json: { reason: `An emergency, ${secretWord}`, minutes: 60 },
   });
   theirs.breakGlass = broken.json.id;
+  await platform.call('PUT', '/v1/roles/secret-role', { key: b.apiKey, json: { name: secretWord } });
+  await platform.call('PUT', '/v1/permissions/secret-app/pay', { key: b.apiKey, json: {} });
+  const given = await platform.call('POST', '/v1/assignments', {
+    key: b.apiKey,
+    json: { user: secretWord, role: 'secret-role' },
+  });
+  theirs.assignment = given.json.id;
   await platform.call('POST', `/v1/tenants/${b.tenantId}/intake`, { key: platform.access.adminKey });
   await platform.settled();
 }, 180_000);
@@ -72,6 +79,20 @@ const cases: Record<string, Case> = {
     missing: `/v1/break-glass/${missingId}/review`,
     json: { verdict: 'justified', comment: 'Looks right to us.' },
   },
+  'GET /v1/roles/{roleId}': { foreign: () => '/v1/roles/secret-role', missing: '/v1/roles/nothing' },
+  'DELETE /v1/roles/{roleId}': { foreign: () => '/v1/roles/secret-role', missing: '/v1/roles/nothing' },
+  'DELETE /v1/permissions/{module}/{permission}': {
+    foreign: () => '/v1/permissions/secret-app/pay',
+    missing: '/v1/permissions/nothing/pay',
+  },
+  'GET /v1/assignments/{assignmentId}': {
+    foreign: () => `/v1/assignments/${theirs.assignment}`,
+    missing: `/v1/assignments/${missingId}`,
+  },
+  'DELETE /v1/assignments/{assignmentId}': {
+    foreign: () => `/v1/assignments/${theirs.assignment}`,
+    missing: `/v1/assignments/${missingId}`,
+  },
   'GET /v1/projects/{projectId}': { foreign: () => '/v1/projects/secret-project', missing: '/v1/projects/nothing' },
   'GET /v1/projects/{projectId}/environments': {
     foreign: () => '/v1/projects/secret-project/environments',
@@ -86,7 +107,7 @@ const cases: Record<string, Case> = {
   'DELETE /v1/schemas/{action}': { foreign: () => '/v1/schemas/user.login', missing: '/v1/schemas/user.nothing' },
 };
 /** These name what the caller makes; two tenants may have the same name and never meet. */
-const own = ['PUT /v1/schemas/{action}'];
+const own = ['PUT /v1/roles/{roleId}', 'PUT /v1/permissions/{module}/{permission}', 'PUT /v1/schemas/{action}'];
 
 const document = JSON.parse(readFileSync('openapi.json', 'utf8')) as {
   paths: Record<string, Record<string, { description?: string; security?: unknown[] }>>;
@@ -126,6 +147,8 @@ describe("a foreign id answers like one that is not there, and B's thing stays a
     for (const path of [
       `/v1/keys/${b.keyId}`,
       '/v1/projects/secret-project',
+      '/v1/roles/secret-role',
+      `/v1/assignments/${theirs.assignment}`,
       '/v1/schemas/user.login',
       `/v1/events/${theirs.critical}`,
       `/v1/events/${theirs.bulk}`,
@@ -143,6 +166,11 @@ describe('a list shows nothing of the other', () => {
     '/v1/events/feed',
     '/v1/keys',
     '/v1/projects',
+    '/v1/roles',
+    '/v1/permissions',
+    '/v1/assignments?ended=true',
+    '/v1/assignments?role=secret-role',
+    '/v1/permissions/effective?user=someone&module=secret-app',
     '/v1/break-glass',
     '/v1/policy',
     '/v1/schemas',
@@ -151,7 +179,15 @@ describe('a list shows nothing of the other', () => {
     test(`GET ${path}`, async () => {
       const answer = await platform.call('GET', path, { key: a.apiKey });
       expect(answer.status).toBe(200);
-      for (const secret of [secretWord, b.tenantId, b.keyId, 'secret-project', 'user.login', theirs.critical]) {
+      for (const secret of [
+        secretWord,
+        b.tenantId,
+        b.keyId,
+        'secret-project',
+        'user.login',
+        theirs.critical,
+        theirs.assignment,
+      ]) {
         expect(answer.text).not.toContain(secret);
       }
     });

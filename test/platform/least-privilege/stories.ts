@@ -63,6 +63,7 @@ export async function runStories(platform: TestPlatform, names: Names): Promise<
     await administration(world);
     const tenant = await platform.makeTenant('Stories');
     await ownAffairs(world, tenant.apiKey);
+    await grants(world, tenant.apiKey);
     await emergency(world, tenant.apiKey);
     await events(world, tenant.apiKey);
     await intake(world, tenant);
@@ -117,6 +118,25 @@ async function ownAffairs({ ask }: World, key: string): Promise<void> {
   await ask(200, 'GET', '/v1/schemas', key);
   await ask(200, 'GET', '/v1/schemas/user.login', key);
   await ask(204, 'DELETE', '/v1/schemas/user.login', key);
+}
+
+async function grants({ ask, platform }: World, key: string): Promise<void> {
+  const role = { name: 'Clerk', inherits: ['trailkeep:viewer'], grants: [{ module: 'shop', permission: 'pay' }] };
+  await ask(201, 'PUT', '/v1/roles/clerk', key, role);
+  await ask(200, 'GET', '/v1/roles', key);
+  await ask(200, 'GET', '/v1/roles/clerk', key);
+  await ask(201, 'PUT', '/v1/permissions/shop/pay', key, { description: 'Pays' });
+  await ask(200, 'GET', '/v1/permissions', key);
+  const { id } = await ask(201, 'POST', '/v1/assignments', key, { user: 'ada', role: 'clerk' });
+  await ask(200, 'GET', '/v1/assignments', key);
+  await ask(200, 'GET', `/v1/assignments/${id}`, key);
+  await ask(200, 'POST', '/v1/permissions/check', key, { user: 'ada', module: 'shop', permission: 'pay' });
+  await ask(200, 'GET', '/v1/permissions/effective?user=ada&module=shop', key);
+  await ask(409, 'DELETE', '/v1/roles/clerk', key);
+  await ask(204, 'DELETE', `/v1/assignments/${id}`, key);
+  await ask(204, 'DELETE', '/v1/roles/clerk', key);
+  await ask(204, 'DELETE', '/v1/permissions/shop/pay', key);
+  await platform.settled();
 }
 
 async function emergency({ ask, platform }: World, key: string): Promise<void> {
