@@ -1,6 +1,7 @@
-/** A tenant and keys to begin with: made on the first start through the API itself, kept for the next ones. */
+/** A tenant, keys and an administrator to begin with: made on the first start through the API itself, kept for the next ones. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { meetPeople } from './first-people.ts';
 import type { Platform } from './platform.ts';
 
 /** `local.json` in the state folder, for the CLI and for people. */
@@ -9,6 +10,8 @@ export interface LocalAccess {
   readonly tenantId: string;
   readonly apiKey: string;
   readonly adminKey: string;
+  /** Where `trailkeep token` gets its tokens. */
+  readonly issuerUrl: string;
   readonly pid: number;
 }
 
@@ -26,8 +29,10 @@ export async function welcome(platform: Platform): Promise<LocalAccess> {
     adminKey = (await bootstrap(platform, { reissueAdminKey: true })).adminKey;
     if (adminKey === undefined) throw new Error('access-bootstrap gave no admin key');
   }
-  const save = (rest: Pick<LocalAccess, 'tenantId' | 'apiKey'>): LocalAccess => {
-    const access = { apiUrl, ...rest, adminKey, pid: process.pid };
+  const issuerUrl = platform.issuer.url;
+  const save = async (rest: Pick<LocalAccess, 'tenantId' | 'apiKey'>): Promise<LocalAccess> => {
+    const access = { apiUrl, ...rest, adminKey, issuerUrl, pid: process.pid };
+    await meetPeople(access);
     writeFileSync(file, `${JSON.stringify(access, undefined, 2)}\n`, { mode: 0o600 });
     return access;
   };

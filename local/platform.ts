@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readAssembly } from './assembly.ts';
 import { readFunctions, readMapping, readMappings } from './function-specs.ts';
 import { startGateway } from './gateway/server.ts';
+import { type LocalIssuer, startIssuer } from './issuer.ts';
 import { Lambda } from './lambda.ts';
 import { lockFolder } from './lock.ts';
 import { type Mapping, Poller } from './poller.ts';
@@ -53,6 +54,8 @@ export interface Platform {
   readonly folder: string;
   /** `http://127.0.0.1:4600` */
   readonly apiUrl: string;
+  /** Vouches for whoever asks; first-run.ts registers it. */
+  readonly issuer: LocalIssuer;
   readonly postgres: LocalPostgres;
   readonly services: Services;
   readonly sqs: Sqs;
@@ -163,6 +166,13 @@ async function assemble(
   const gateway = await startGateway({ loaded, lambda: host, region, account, port: options.port ?? 4600 });
   if (gateway) undo.push(() => gateway.stop());
 
+  const issuer = await startIssuer({
+    folder,
+    port: options.port === 0 ? 0 : (options.port ?? 4600) + 1,
+    ...(options.now ? { now: options.now } : {}),
+  });
+  undo.push(() => issuer.stop());
+
   const busy = async () => {
     const working = host.busy || scheduler.busy || (gateway?.inFlight ?? 0) > 0;
     if (working || [...pollers.values()].some((poller) => poller.busy)) return true;
@@ -172,6 +182,7 @@ async function assemble(
   return {
     folder,
     apiUrl: gateway?.url ?? '',
+    issuer,
     postgres,
     services,
     sqs,
@@ -203,7 +214,7 @@ async function startServices(
   return services;
 }
 
-/** What differs from the cloud for every function: where the services are, and a database without TLS. */
+/** What differs from the cloud for every function: where the services are, and a database and an issuer without TLS. */
 function endpointVariables({ endpoints }: Services, secrets: string): Record<string, string> {
   return {
     AWS_ENDPOINT_URL_S3: endpoints.s3,
@@ -214,6 +225,7 @@ function endpointVariables({ endpoints }: Services, secrets: string): Record<str
     AWS_ENDPOINT_URL_LAMBDA: endpoints.lambda,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets,
     PGSSLMODE: 'disable',
+    OIDC_PLAINTEXT_HOSTS: '127.0.0.1',
   };
 }
 
