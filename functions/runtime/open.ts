@@ -168,7 +168,7 @@ async function openPermissionStore() {
   return createPermissionStore(connectValkey(parseEndpoint(endpoint)), {
     sealKey: await derived('trailkeep/permissions/v1'),
     // A deployment's own roles, and a restored database, whose versions were given out before.
-    edition: openSha256()(JSON.stringify([readEnv('DATABASE_HOST').DATABASE_HOST, roleTemplates])),
+    edition: openSha256()(JSON.stringify([readEnv('DATABASE_HOST').DATABASE_HOST, ...roleTemplates])),
   });
 }
 
