@@ -156,7 +156,7 @@ export interface PermissionCache {
   cacheUserPermissions(permissions: EffectivePermissions): Promise<void>;
   /** From memory, else Valkey, else Postgres; rejects with `Unavailable` when none answers: then the check denies. */
   getUserPermissions(tenant: string, user: string, module: string): Promise<EffectivePermissions>;
-  /** After a commit that changed a user's assignments: everyone sees it at once where Valkey answers, else within 2 s. */
+  /** After a commit that changed a user's assignments: this instance sees it at once, others within 1 s where Valkey answers, else within 2 s. */
   invalidateUserCache(tenant: string, user: string): Promise<void>;
   /** After a commit that changed a role: as above, for all users of the tenant. */
   invalidateRoleCache(tenant: string, role: string): Promise<void>;
