@@ -47,6 +47,12 @@ export const exceptions: readonly Exception[] = [
     reason: 'Callers are programs with keys, checked by our own authorizer; Cognito is for people.',
   },
   {
+    rule: /^AwsSolutions-COG[238]$/,
+    path: /trailkeep-dev-people\/Pool\/Resource$/,
+    expires: by,
+    reason: 'A dev pool: a second factor is offered, threat protection is billed by the user. Prod requires both.',
+  },
+  {
     rule: /^AwsSolutions-IAM4\[.*AWSCodeDeployRoleForLambdaLimited\]$/,
     path: /Deployment\/ServiceRole\/Resource$/,
     expires: by,

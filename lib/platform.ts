@@ -1,4 +1,4 @@
-/** All stacks of one stage, wired one way: network → data → record, read, jobs → observe. */
+/** All stacks of one stage, wired one way: network → data → record, read, jobs → observe; people stands alone. */
 import type { App } from 'aws-cdk-lib';
 import type { IVpc } from 'aws-cdk-lib/aws-ec2';
 import { DataStack } from './data-stack.ts';
@@ -6,6 +6,7 @@ import { JobsStack } from './jobs-stack.ts';
 import { NetworkStack } from './network-stack.ts';
 import { ObserveStack } from './observe-stack.ts';
 import type { Assets } from './parts/function.ts';
+import { PeopleStack } from './people-stack.ts';
 import { ReadStack } from './read-stack.ts';
 import { RecordStack } from './record-stack.ts';
 import type { Settings } from './settings.ts';
@@ -16,15 +17,16 @@ export function addPlatform(app: App, settings: Settings, assets: Assets) {
   const props = (name: string) => ({
     stackName: `${prefix}-${name}`,
     description: `Trailkeep ${settings.stage}: ${name}`,
-    terminationProtection: settings.removal === 'retain' && (name === 'data' || name === 'network'),
+    terminationProtection: settings.removal === 'retain' && ['data', 'network', 'people'].includes(name),
     tags: { 'trailkeep:stage': settings.stage },
   });
   const network = new NetworkStack(app, `${prefix}-network`, settings, props('network'));
   const data = new DataStack(app, `${prefix}-data`, settings, network, props('data'));
+  const people = new PeopleStack(app, `${prefix}-people`, settings, props('people'));
   const common = { settings, assets, data, inside: { vpc: network.vpc as IVpc, securityGroup: network.client } };
   const { record } = new RecordStack(app, `${prefix}-record`, common, props('record'));
   const read = new ReadStack(app, `${prefix}-read`, { ...common, record }, props('read'));
   const { jobs } = new JobsStack(app, `${prefix}-jobs`, { ...common, sweep: record.sweep }, props('jobs'));
   const observe = new ObserveStack(app, `${prefix}-observe`, { settings, data, record, read, jobs }, props('observe'));
-  return { network, data, record, read, jobs, observe };
+  return { network, data, people, record, read, jobs, observe };
 }

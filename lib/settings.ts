@@ -35,6 +35,14 @@ export interface Settings {
     /** ElastiCache Serverless for Valkey behind the permission cache; otherwise memory and Postgres do. */
     readonly valkey: boolean;
   };
+  readonly people: {
+    /** Of the console's user pool: a second factor by a one-time password. */
+    readonly mfa: 'optional' | 'required';
+    /** Cognito's Plus plan: refuses leaked passwords and odd log-ins. Billed by the active user. */
+    readonly threatProtection: boolean;
+    /** Where the console stands: the only addresses that a log-in leads back to. */
+    readonly consoleUrls: readonly string[];
+  };
   readonly api: {
     readonly ratePerSecond: number;
     readonly burst: number;
@@ -71,6 +79,7 @@ const dev: Settings = {
   archive: { glacierInstantAfterDays: 90, deepArchiveAfterDays: 365 },
   aurora: { minAcu: 0, maxAcu: 2, autoPauseMinutes: 5, readers: 0, backupDays: 1 },
   cache: { valkey: false },
+  people: { mfa: 'optional', threatProtection: false, consoleUrls: ['http://localhost:4600/console'] },
   api: { ratePerSecond: 200, burst: 400 },
   record: { bulkWindowSeconds: 2 },
   // A look every few minutes would never let Aurora pause.
@@ -91,6 +100,7 @@ const prod: Settings = {
   },
   aurora: { minAcu: 0.5, maxAcu: 16, readers: 1, backupDays: 35 },
   cache: { valkey: true },
+  people: { mfa: 'required', threatProtection: true, consoleUrls: ['https://audit.example.com/console'] },
   api: { ratePerSecond: 2000, burst: 4000 },
   record: { bulkWindowSeconds: 20, writersMax: 10 },
   jobs: { sweepMinutes: 5, privacyMinutes: 5 },

@@ -149,6 +149,7 @@ function functionArn(reference: string, place: Place): string {
 }
 
 const noIam = 'permissions are not enforced here; tests of the template check them';
+const noPool = 'people log in at the local issuer here';
 const noNetwork = 'one machine has no network to divide';
 const oneDatabase = 'the local PostgreSQL stands for the whole cluster';
 const noAlarms = 'metrics are lines in the function logs here; nothing watches them';
@@ -166,6 +167,10 @@ export const ignored: Readonly<Record<string, string>> = {
   'AWS::SQS::QueuePolicy': noIam,
   'AWS::SNS::TopicPolicy': noIam,
   'AWS::KMS::Alias': 'keys are named by their ARNs here',
+  'AWS::Cognito::UserPool': noPool,
+  'AWS::Cognito::UserPoolDomain': noPool,
+  'AWS::Cognito::UserPoolClient': noPool,
+  'AWS::Cognito::ManagedLoginBranding': noPool,
   'AWS::EC2::VPC': noNetwork,
   'AWS::EC2::Subnet': noNetwork,
   'AWS::EC2::RouteTable': noNetwork,

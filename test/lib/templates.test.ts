@@ -11,7 +11,7 @@ const stages: readonly (readonly [string, Assembly, Resolver])[] = ['dev', 'prod
 const dev = stages[0]![1];
 const prod = stages[1]![1];
 const stateful = /^AWS::(S3::Bucket|RDS::DBCluster|KMS::Key|SQS::Queue|SNS::Topic)$/;
-const order = ['network', 'data', 'record', 'read', 'jobs', 'observe'];
+const order = ['network', 'data', 'people', 'record', 'read', 'jobs', 'observe'];
 const byName = [...order].sort();
 
 describe.each(stages)('%s', (stage, assembly, resolve) => {
