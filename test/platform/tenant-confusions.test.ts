@@ -3,9 +3,11 @@
  * the other's, each is answered like one that names nobody, each refusal leaves a trace, and the other's rows stay as
  * they are.
  */
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Route } from '#local/gateway/routes.ts';
-import { type Confusion, confusionOf, ghostOf, type Stranger } from './confusions/requests.ts';
+import { localAudience } from '#local/issuer.ts';
+import { type Confusion, confusionOf, ghostOf, type Stranger, strangerOf } from './confusions/requests.ts';
 import { type Member, makeTenants, readAll } from './confusions/tenants.ts';
 import { type Answer, type Call, startWorld, type World } from './confusions/world.ts';
 
@@ -24,9 +26,22 @@ const together: readonly (readonly string[])[] = [
 let world: World;
 let a: Member;
 let b: Member;
+let stranger: Stranger;
+let ghost: Stranger;
 beforeAll(async () => {
   world = await startWorld();
   [a, b] = await makeTenants(world);
+  stranger = await strangerOf(world, b);
+  ghost = await ghostOf(world, stranger);
+  // An issuer that vouches for A's people, and says what A wants it to say.
+  const own = { name: 'own', issuer: world.issuers.own, audience: [localAudience], subject_prefix: 'own:' };
+  const registered = await world.call({
+    method: 'POST',
+    path: `/v1/tenants/${a.names.tenant}/issuers`,
+    authorization: `Bearer ${world.adminKey}`,
+    body: JSON.stringify(own),
+  });
+  expect(registered.status).toBe(201);
 }, 120_000);
 afterAll(() => world?.end());
 
@@ -43,6 +58,19 @@ interface Tally {
 
 const add = (map: Map<string, number>, name: string) => map.set(name, (map.get(name) ?? 0) + 1);
 const shown = (map: Map<string, number>) => [...map].map(([name, count]) => `${name} ${count}`).join(', ');
+
+test('every operation of the API description is among them', () => {
+  const { paths } = JSON.parse(readFileSync('openapi.json', 'utf8')) as {
+    paths: Record<string, Record<string, { security?: unknown[] }>>;
+  };
+  const described = Object.entries(paths).flatMap(([path, operations]) =>
+    Object.entries(operations)
+      .filter(([, { security }]) => !security)
+      .map(([method]) => `${method.toUpperCase()} ${path}`),
+  );
+  const asked = world.routes.filter(({ authorizer }) => authorizer).map((one) => `${one.method} ${one.resourcePath}`);
+  expect(described.filter((route) => !asked.includes(route))).toEqual([]);
+});
 
 test('no confusion of tenants shows anything, and each looks like nothing', async () => {
   const routes = world.routes.filter(({ authorizer }) => authorizer);
@@ -84,14 +112,13 @@ test('no confusion of tenants shows anything, and each looks like nothing', asyn
 
 /** Requests of A with what is B's, on the routes of one noun. */
 async function attack(routes: readonly Route[], each: number, adopted: Set<string>, tally: Tally) {
-  const ghost = ghostOf(b);
   const compared = new Set<string>();
   for (let n = 0; n < each; n++) {
     for (const route of routes) {
       if (n >= each * (shares[route.resourcePath] ?? 1)) continue;
       const seed = n * 1009 + route.resourcePath.length * 31 + route.method.length;
-      const draw = (stranger: Stranger) => confusionOf(route, a, stranger, seed);
-      const confusion = draw(b);
+      const draw = (whose: Stranger) => confusionOf(route, a, whose, seed);
+      const confusion = draw(stranger);
       const name = `${route.method} ${route.resourcePath}`;
       // What a tenant calls a thing of its own is its own from then on.
       if (route.method !== 'GET') for (const text of said(confusion.call)) adopted.add(text);

@@ -3,9 +3,10 @@
  * body, the cursor, the idempotency key, the headers, half of the API key. Drawn from a seed, so that a request can be
  * drawn again with the names of a tenant that does not exist.
  */
+import { createHmac, generateKeyPairSync, sign } from 'node:crypto';
 import type { Route } from '#local/gateway/routes.ts';
-import type { Member, Names } from './tenants.ts';
-import type { Call } from './world.ts';
+import { type Member, type Names, tokenOf } from './tenants.ts';
+import type { Call, World } from './world.ts';
 
 export interface Confusion {
   readonly call: Call;
@@ -17,6 +18,9 @@ export interface Confusion {
 export interface Stranger {
   readonly names: Names;
   readonly authorization: string;
+  readonly person: string;
+  /** What the attacker's own issuer says of this tenant's people. */
+  readonly vouched: string;
 }
 
 /** Draws of a seed: mulberry32. */
@@ -47,10 +51,12 @@ export function confusionOf(route: Route, own: Member, stranger: Stranger, seed:
   if (body !== undefined) kinds.push('body');
   const headers = headersOf(own, stranger, draws);
   kinds.push(...Object.keys(headers));
-  let authorization = draws.chance(0.9) ? own.authorization : own.readOnly;
-  if (kinds.length === 0 || draws.chance(0.06)) {
-    authorization = mixedKey(own.authorization, stranger.authorization, draws);
-    kinds.push('key');
+  let authorization = draws.pick([own.authorization, own.authorization, own.person, own.person, own.readOnly]);
+  if (kinds.length === 0 || draws.chance(0.08)) {
+    const kind = draws.pick(['key', 'token', 'token']);
+    authorization =
+      kind === 'key' ? mixedKey(own.authorization, stranger.authorization, draws) : mixedToken(own, stranger, draws);
+    kinds.push(kind);
   }
   const call = { method: route.method, path: path + query, authorization, headers };
   return { call: body === undefined ? call : { ...call, body }, kinds };
@@ -62,6 +68,10 @@ const idsOf = (names: Names): readonly string[] => [
   ...names.keys,
   ...names.projects,
   ...names.actions,
+  ...names.roles,
+  ...names.modules,
+  ...names.assignments,
+  ...names.breakGlasses,
   ...names.people,
   names.tenant,
 ];
@@ -71,6 +81,11 @@ function idsFor(parameter: string, names: Names): readonly string[] {
   if (parameter === 'keyId') return names.keys;
   if (parameter === 'projectId') return names.projects;
   if (parameter === 'action') return names.actions;
+  if (parameter === 'roleId') return names.roles;
+  if (parameter === 'module') return names.modules;
+  if (parameter === 'permission') return ['pay'];
+  if (parameter === 'assignmentId') return names.assignments;
+  if (parameter === 'breakGlassId') return names.breakGlasses;
   if (parameter === 'tenantId') return [names.tenant];
   return idsOf(names);
 }
@@ -142,6 +157,12 @@ function queryOf(path: string, own: Member, names: Names, draws: Draws, kinds: s
     if (draws.chance(0.3)) query.append('limit', draws.pick(['1', '5']));
   } else if (path === '/v1/events/feed') {
     add('after', cursorOf([...names.feedCursors, ...names.searchCursors], own.names.feedCursors, draws));
+  } else if (path === '/v1/permissions/effective') {
+    add('user', draws.pick(names.people));
+    add('module', draws.pick([...names.modules, 'trailkeep']));
+  } else if (path === '/v1/assignments' && draws.chance(0.6)) {
+    const name = draws.pick(['user', 'role']);
+    add(name, draws.pick(name === 'user' ? names.people : names.roles));
   } else if (draws.chance(0.5)) {
     const name = draws.pick(['tenant', 'tenant_id', 'after', 'user', 'subject', 'project', 'cursor']);
     add(name, draws.pick(filters[name] ?? idsOf(names)));
@@ -184,6 +205,24 @@ function bodyOf(route: Route, own: Member, names: Names, draws: Draws): string {
     ],
     'POST /v1/projects': [{ id: names.projects[0] }, { id: names.projects[0], tenant }, { id: any(), name: 'mine' }],
     'POST /v1/projects/{projectId}/environments': [{ id: 'live' }, { id: 'live', tenant }],
+    'PUT /v1/roles/{roleId}': [{ name: 'mine' }, { name: 'mine', parents: [names.roles[1]] }, { name: 'mine', tenant }],
+    'PUT /v1/permissions/{module}/{permission}': [{}, { tenant }],
+    'POST /v1/permissions/check': [
+      { user: person, permission: 'pay', module: names.modules[0] },
+      { user: person, permission: 'events:read', module: 'trailkeep' },
+      { checks: [{ user: person, permission: 'pay', module: names.modules[0] }] },
+    ],
+    // The second role: the first may be one's own by now.
+    'POST /v1/assignments': [
+      { user: person, role: names.roles[1] },
+      { user: person, role: names.roles[1], tenant },
+      { user: person, role: names.assignments[0] },
+    ],
+    'POST /v1/break-glass': [
+      { reason: `for ${tenant}`, minutes: 1 },
+      { reason: 'an emergency', minutes: 1, tenant },
+    ],
+    'POST /v1/break-glass/{breakGlassId}/review': [{ verdict: 'justified', comment: 'Looks right.' }],
     'PUT /v1/policy': [
       { catalogue: [{ action: `${draws.pick(names.actions)}`, tier: 'bulk' }], tiers: {}, schema_mode: 'flag' },
       { catalogue: [], tiers: {}, schema_mode: 'flag', tenant },
@@ -240,8 +279,54 @@ function mixedKey(own: string, theirs: string, draws: Draws): string {
   ]);
 }
 
+const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+/** A key that no issuer has. */
+const forger = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+
+/** Tokens that say they are the other's and are not signed for that. */
+function mixedToken(own: Member, { person, names, vouched }: Stranger, draws: Draws): string {
+  const [mine, theirs] = [own.person, person].map((one) => one.slice('Bearer '.length).split('.')) as [
+    [string, string, string],
+    [string, string, string],
+  ];
+  const header = JSON.parse(Buffer.from(mine[0], 'base64url').toString()) as object;
+  const claims = JSON.parse(Buffer.from(mine[1], 'base64url').toString()) as object;
+  const moved = part({ ...claims, tenant: names.tenant });
+  const forged = (head: object, signature: (text: string) => string) => {
+    const text = `${part(head)}.${theirs[1]}`;
+    return `${text}.${signature(text)}`;
+  };
+  const token = draws.pick([
+    () => `${mine[0]}.${moved}.${mine[2]}`,
+    () => `${mine[0]}.${theirs[1]}.${mine[2]}`,
+    () => `${mine[0]}.${mine[1]}.${theirs[2]}`,
+    () => `${theirs[0]}.${theirs[1]}.`,
+    () => `${theirs[0]}.${theirs[1]}.${theirs[2].slice(0, -4)}`,
+    () => `${part({ alg: 'none' })}.${theirs[1]}.`,
+    () => forged({ alg: 'none', typ: 'at+jwt' }, () => 'AA'),
+    () =>
+      forged({ ...header, alg: 'HS256' }, (text) => createHmac('sha256', 'trailkeep').update(text).digest('base64url')),
+    () =>
+      forged(header, (text) =>
+        sign('sha256', Buffer.from(text), { key: forger, dsaEncoding: 'ieee-p1363' }).toString('base64url'),
+      ),
+    () => forged({ ...header, jwk: forger.export({ format: 'jwk' }) }, () => theirs[2]),
+    () => vouched.slice('Bearer '.length),
+    () => vouched.slice('Bearer '.length),
+  ])();
+  return `Bearer ${token}`;
+}
+
+/** A tenant as an attacker with an issuer of its own meets it. */
+export async function strangerOf(
+  world: World,
+  { names, authorization, person }: Omit<Stranger, 'vouched'>,
+): Promise<Stranger> {
+  return { names, authorization, person, vouched: await tokenOf(world.issuers.own, names.people[0]!, names.tenant) };
+}
+
 /** A tenant of the same shape that nobody is: every name another one of the same length. */
-export function ghostOf({ names, authorization }: Stranger): Stranger {
+export async function ghostOf(world: World, { names, authorization }: Stranger): Promise<Stranger> {
   const draws = drawsOf(7);
   const word = (text: string) =>
     [...text].map((one) => (/[a-z]/.test(one) ? draws.pick([...'bcdfghjkmnpqrtvwxyz']) : one)).join('');
@@ -250,13 +335,17 @@ export function ghostOf({ names, authorization }: Stranger): Stranger {
     text.slice(0, 15) +
     text.slice(15).replace(/[0-9a-f]/g, (one, at) => (at === 4 ? one : draws.pick([...'0123456789abcdef'])));
   const list = (texts: readonly string[], make = word) => texts.map(make);
-  return {
+  const ghost = {
     names: {
       tenant: id(names.tenant),
       events: list(names.events, id),
       keys: list(names.keys),
       projects: list(names.projects),
       actions: list(names.actions),
+      roles: list(names.roles),
+      modules: list(names.modules),
+      assignments: list(names.assignments, id),
+      breakGlasses: list(names.breakGlasses, id),
       people: list(names.people),
       emails: list(names.emails),
       ips: list(names.ips, (ip) => ip.replace('198.51.', '203.0.')),
@@ -267,6 +356,8 @@ export function ghostOf({ names, authorization }: Stranger): Stranger {
     },
     authorization: `Bearer tk_${word('abcdefghijklmnopqrst')}_${authorization.split('_').at(-1)}`,
   };
+  const person = await tokenOf(world.issuers.shared, ghost.names.people[0]!, ghost.names.tenant);
+  return strangerOf(world, { ...ghost, person });
 }
 
 /** A cursor whose signature nobody made. */

@@ -1,4 +1,5 @@
 /** Two tenants with one of everything, and every text that belongs to one of them alone. */
+import { localAudience, localTenantClaim } from '#local/issuer.ts';
 import type { Answer, Call, World } from './world.ts';
 
 /** Names of a tenant's things, by kind. A stranger that knows them all must get nowhere with them. */
@@ -8,6 +9,10 @@ export interface Names {
   readonly keys: readonly string[];
   readonly projects: readonly string[];
   readonly actions: readonly string[];
+  readonly roles: readonly string[];
+  readonly modules: readonly string[];
+  readonly assignments: readonly string[];
+  readonly breakGlasses: readonly string[];
   readonly people: readonly string[];
   readonly emails: readonly string[];
   readonly ips: readonly string[];
@@ -22,6 +27,8 @@ export interface Member {
   /** `Bearer tk_…` with every scope, and with one that reads only. */
   readonly authorization: string;
   readonly readOnly: string;
+  /** `Bearer <JWT>` of a person who administers the tenant. */
+  readonly person: string;
   /** Texts that stand in this tenant's answers and in nobody else's. */
   readonly texts: ReadonlySet<string>;
   /** What its own lists show it. */
@@ -49,7 +56,7 @@ export async function makeTenants(world: World): Promise<readonly [Member, Membe
   return [member(a, aSeen, bSeen), member(b, bSeen, aSeen)];
 }
 
-type Made = Pick<Member, 'authorization' | 'readOnly'> & {
+type Made = Pick<Member, 'authorization' | 'readOnly' | 'person'> & {
   readonly names: Omit<Names, 'searchCursors' | 'feedCursors'>;
   readonly secrets: readonly string[];
 };
@@ -91,6 +98,24 @@ async function makeTenant(world: World, admin: string, tag: string): Promise<Mad
     tiers: {},
     schema_mode: 'flag',
   });
+  const roles = [`${tag}-clerk`, `${tag}-chief`];
+  for (const id of roles) await ask(201, 'PUT', `/v1/roles/${id}`, all, { name: `${tag} calls it ${id}` });
+  const modules = [`${tag}-app`];
+  for (const id of modules) await ask(201, 'PUT', `/v1/permissions/${id}/pay`, all, { description: `${tag} pays` });
+  const administrator = `${tag}-administrator`;
+  const given = [
+    await ask(201, 'POST', '/v1/assignments', all, { user: `${tag}-person-1`, role: roles[0] }),
+    await ask(201, 'POST', '/v1/assignments', all, { user: administrator, role: 'trailkeep:admin' }),
+  ];
+  const broken = await ask(201, 'POST', '/v1/break-glass', all, { reason: `${tag} has an emergency`, minutes: 60 });
+  await ask(201, 'POST', `/v1/tenants/${tenant}/issuers`, admin, {
+    name: `${tag} people`,
+    issuer: world.issuers.shared,
+    audience: [localAudience],
+    tenant_claim: localTenantClaim,
+  });
+  const person = await tokenOf(world.issuers.shared, administrator, tenant);
+  await ask(200, 'GET', '/v1/keys', person);
   const people = [1, 2, 3].map((n) => `${tag}-person-${n}`);
   const ips = [1, 2, 3].map((n) => `198.51.${tag.length}.${n}`);
   const event = (n: number) => ({
@@ -123,12 +148,17 @@ async function makeTenant(world: World, admin: string, tag: string): Promise<Mad
   return {
     authorization: all,
     readOnly: `Bearer ${reader.key}`,
+    person,
     names: {
       tenant,
       events: sent.flatMap(({ items }: { items: { id: string }[] }) => items.map(({ id }) => id)),
       keys: [first.key_id, reader.key_id, spare.key_id],
       projects,
       actions,
+      roles,
+      modules,
+      assignments: given.map(({ id }: { id: string }) => id),
+      breakGlasses: [broken.id],
       people,
       emails: people.map((one) => `${one}@example.org`),
       ips,
@@ -137,6 +167,13 @@ async function makeTenant(world: World, admin: string, tag: string): Promise<Mad
     },
     secrets: [tenant, first.key, reader.key, spare.key, intake],
   };
+}
+
+/** What an issuer of this machine says for whoever asks it. */
+export async function tokenOf(issuer: string, user: string, tenant: string): Promise<string> {
+  const body = new URLSearchParams({ user, tenant, mfa: '1' });
+  const answer = await fetch(`${issuer}/token`, { method: 'POST', body });
+  return `Bearer ${((await answer.json()) as { access_token: string }).access_token}`;
 }
 
 interface Seen {

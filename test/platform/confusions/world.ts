@@ -15,6 +15,7 @@ import { findEntries } from '#local/bundle.ts';
 import { startCloud } from '#local/cloud/cloud.ts';
 import { startGateway } from '#local/gateway/server.ts';
 import { FunctionError } from '#local/invocation.ts';
+import { startIssuer } from '#local/issuer.ts';
 import type { Lambda } from '#local/lambda.ts';
 import { account, region } from '#local/platform.ts';
 import { provision } from '#local/provision.ts';
@@ -53,7 +54,13 @@ export async function startWorld() {
   const { url } = cloud;
   const sqs = new Sqs(url, account, region);
   await provision(loaded, { s3: url, sqs: url, sns: url, ssm: url, kms: url, lambda: url }, sqs);
-  Object.assign(process.env, environmentOf(loaded), cloud.env, db.env, { AWS_USE_DUALSTACK_ENDPOINT: 'false' });
+  const local = { AWS_USE_DUALSTACK_ENDPOINT: 'false', OIDC_PLAINTEXT_HOSTS: '127.0.0.1' };
+  Object.assign(process.env, environmentOf(loaded), cloud.env, db.env, local);
+  /** One vouches for people of both tenants, the other is the attacker's own. */
+  const issuers = {
+    shared: await startIssuer({ folder: join(folder, 'shared'), port: 0 }),
+    own: await startIssuer({ folder: join(folder, 'own'), port: 0 }),
+  };
 
   // Imported only now: what they open, they open by the environment.
   const { logger } = await import('#functions/runtime/observe.ts');
@@ -99,6 +106,7 @@ export async function startWorld() {
     cloud,
     adminKey: adminKey!,
     routes: gateway.routes.all,
+    issuers: { shared: issuers.shared.url, own: issuers.own.url },
     /** Code of the trace of a refusal, by request id. */
     refused,
     call: (one: Call) => callAt(gateway.url, one),
@@ -106,6 +114,7 @@ export async function startWorld() {
     drain: () => drain(loaded, sqs, invoke),
     async end() {
       await gateway.stop();
+      await Promise.all([issuers.shared.stop(), issuers.own.stop()]);
       await db.drop();
       await cloud.close();
       rmSync(folder, { recursive: true, force: true });
