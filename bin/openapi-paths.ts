@@ -92,13 +92,17 @@ export const key = object({
 });
 const newKey = { allOf: [ref('Key'), object({ key: { type: 'string', description: 'The key itself. Shown once.' } })] };
 const named = object({ id: text, name: text, created_at: time });
-const policy = object({
-  version: { type: 'integer' },
-  catalogue: array({ type: 'object' }),
-  tiers: { type: 'object' },
-  schema_mode: { enum: ['refuse', 'flag'] },
-  schemas: array(object({ action: text, version: { type: 'integer' } })),
-});
+const policy = object(
+  {
+    version: { type: 'integer' },
+    catalogue: array({ type: 'object' }),
+    tiers: { type: 'object' },
+    schema_mode: { enum: ['refuse', 'flag'] },
+    purposes: array(text),
+    schemas: array(object({ action: text, version: { type: 'integer' } })),
+  },
+  ['purposes'],
+);
 const registered = object({ action: text, version: { type: 'integer' }, schema: { type: 'object' } });
 export const list = (name: string, items: Schema) => object({ [name]: array(items), next: maybe(text) });
 export const ok = (description: string, schema: Schema) => ({ 200: { description, content: json(schema) } });

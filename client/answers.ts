@@ -152,6 +152,8 @@ export interface PolicyBody {
   readonly catalogue?: readonly CatalogueRule[];
   readonly tiers?: Partial<Record<Category, Tier>>;
   readonly schema_mode?: 'refuse' | 'flag';
+  /** What readers may say that they read for; without the list any word will do. */
+  readonly purposes?: readonly string[];
 }
 
 export type Policy = Required<PolicyBody> & {

@@ -203,6 +203,7 @@ create table access.tenant_policy (
   tenant_id uuid not null,
   version integer not null,
   document json not null,
+  purposes text[],
   constraint tenant_policy_pkey PRIMARY KEY (tenant_id),
   constraint tenant_policy_version_check CHECK ((version > 0))
 );
@@ -211,7 +212,7 @@ alter table access.tenant_policy enable row level security;
 alter table access.tenant_policy force row level security;
 create policy tenant on access.tenant_policy for * to trailkeep_app
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
-grant INSERT, SELECT, UPDATE (document, version) on access.tenant_policy to trailkeep_app;
+grant INSERT, SELECT, UPDATE (document, purposes, version) on access.tenant_policy to trailkeep_app;
 
 create table privacy.delivery (
   tenant_id uuid not null,

@@ -76,6 +76,8 @@ export interface TenantPolicy {
   readonly tiers: Partial<Record<Category, Tier>>;
   /** What happens to an event that breaks its action's schema. */
   readonly schemaMode: 'refuse' | 'flag';
+  /** What readers may say that they read for; absent means any word. */
+  readonly purposes?: readonly string[];
   readonly schemas: readonly RegisteredSchema[];
 }
 

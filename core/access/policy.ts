@@ -3,6 +3,7 @@ import * as z from 'zod';
 import { categories, crudLetters, severities, tiers } from '#core/event/event.ts';
 import type { CatalogueRule, TenantPolicy } from './access.ts';
 import type { Tenant, TenantSettings } from './ports.ts';
+import { purposeShape } from './principal.ts';
 
 /** Rules are tried one after the other for each event: 500 take about 10 µs. */
 export const catalogueRulesMax = 500;
@@ -34,6 +35,7 @@ export const policyBody = z.strictObject({
   catalogue: z.array(rule).max(catalogueRulesMax).default([]),
   tiers: z.partialRecord(z.enum(categories), z.enum(tiers)).default({}),
   schema_mode: z.enum(['refuse', 'flag']).default('refuse'),
+  purposes: z.array(z.string().regex(purposeShape, 'must be a word of 2 to 64 of a-z 0-9 _ -')).max(100).optional(),
 });
 
 /** The settings that a body stands for; the schemas stay as they are. */
@@ -42,6 +44,7 @@ export function settingsOf(body: z.output<typeof policyBody>, schemas: TenantSet
     catalogue: body.catalogue.map((one) => Object.fromEntries(Object.entries(one)) as unknown as CatalogueRule),
     tiers: body.tiers as TenantSettings['tiers'],
     schemaMode: body.schema_mode,
+    ...(body.purposes === undefined ? {} : { purposes: body.purposes }),
     schemas,
   };
 }

@@ -99,7 +99,7 @@ export interface ProjectRegistry {
 }
 
 /** What a tenant sets itself; with `v`, `tenant` and `name` added it is the published TenantPolicy. */
-export type TenantSettings = Pick<TenantPolicy, 'catalogue' | 'tiers' | 'schemaMode' | 'schemas'>;
+export type TenantSettings = Pick<TenantPolicy, 'catalogue' | 'tiers' | 'schemaMode' | 'schemas' | 'purposes'>;
 
 export interface PolicyRegistry {
   /** The settings and their version; version 0 and the empty settings when none were ever put. */
@@ -109,6 +109,8 @@ export interface PolicyRegistry {
    * Rejects with Problem `conflict` when somebody else put one meanwhile: read again and retry.
    */
   put(tenant: string, settings: TenantSettings, version: number): Promise<number>;
+  /** The purposes that the tenant lists; undefined when any word is one. */
+  purposes(tenant: string): Promise<readonly string[] | undefined>;
 }
 
 /** Monthly partitions of critical events. */

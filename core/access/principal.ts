@@ -16,6 +16,8 @@ export interface Person {
   readonly onBehalfOf?: { readonly type: string; readonly id: string };
 }
 
+/** A word for what somebody reads for: `billing`, `fraud_review`. */
+export const purposeShape = /^[a-z][a-z0-9_-]{1,63}$/;
 /** As ticket systems write them: `INC-4711`, `acme/ops#12`. */
 export const ticketShape = /^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,127}$/;
 

@@ -153,6 +153,7 @@ const policyAnswer = ({ version, settings }: Versioned): HttpResponse => ({
     catalogue: settings.catalogue,
     tiers: settings.tiers,
     schema_mode: settings.schemaMode,
+    ...(settings.purposes === undefined ? {} : { purposes: settings.purposes }),
     schemas: settings.schemas.map(({ action, version: of }) => ({ action, version: of })),
   },
 });

@@ -1,10 +1,8 @@
 /** The circumstances of a request, from its headers and its address. */
-import { type Circumstances, ticketShape } from '#core/access/principal.ts';
+import { type Circumstances, purposeShape, ticketShape } from '#core/access/principal.ts';
 import { Problem } from '#core/event/problem.ts';
 import type { HttpRequest } from './request.ts';
 
-/** A word; which words mean something is the tenant's to say. */
-const purposeShape = /^[a-z][a-z0-9_-]{1,63}$/;
 /** The purpose of whoever broke the glass; nobody else may say it. */
 export const breakGlassPurpose = 'break_glass';
 

@@ -1,7 +1,7 @@
 /**
  * Decisions for verbs behind Postgres.
  *
- * The rights of a key are its scopes, which the authorizer handed over: no database is asked. The rights of a person or
+ * The rights of a key are its scopes, which the authorizer handed over: no database is asked, but for a purpose. The rights of a person or
  * a service account are its roles, by the permission cache. When nobody can tell, the answer is 503 and never a yes.
  */
 import type { Caller } from '#core/access/access.ts';
@@ -9,6 +9,7 @@ import type { BreakGlassWatch } from '#core/access/break-glass.ts';
 import { type Asking, decide, grantsOfKey, principalName, sightOf, unbounded } from '#core/access/decide.ts';
 import type { PolicyEngine } from '#core/access/engine.ts';
 import type { Guard } from '#core/access/guard.ts';
+import type { PolicyRegistry } from '#core/access/ports.ts';
 import type { Circumstances } from '#core/access/principal.ts';
 import { type HeldGrant, ownModule, type PermissionCache } from '#core/access/roles.ts';
 import { Problem } from '#core/event/problem.ts';
@@ -20,6 +21,7 @@ export interface GuardPorts {
   engine(): Promise<PolicyEngine>;
   permissions(): Promise<Pick<PermissionCache, 'getUserPermissions'>>;
   breakGlass(): Promise<BreakGlassWatch>;
+  policies(): Promise<Pick<PolicyRegistry, 'purposes'>>;
 }
 
 export const createGuard = (ports: GuardPorts): Guard => ({
@@ -27,6 +29,7 @@ export const createGuard = (ports: GuardPorts): Guard => ({
     if (!caller) throw new Problem('unauthenticated', 'Send your API key as "Authorization: Bearer tk_…".');
     const grants = await grantsOf(ports, caller);
     if (!mayHold(grants, permission)) throw lacking(caller, permission);
+    if (at.purpose !== undefined) await requireListed(ports, caller.tenant, at.purpose);
     const decision = decide(await ports.engine(), { caller, grants, at }, permission, matter);
     if (decision.allowed) return caller;
     if (decision.reasons.length === 0) throw lacking(caller, permission);
@@ -53,6 +56,13 @@ const lacking = (caller: Caller, permission: string): Problem =>
       ? `This needs a key with the scope ${permission}.`
       : `This needs a role with the permission ${permission}.`,
   );
+
+/** A tenant that lists its purposes has no others. */
+async function requireListed(ports: GuardPorts, tenant: string, purpose: string): Promise<void> {
+  const listed = await (await ports.policies()).purposes(tenant);
+  if (!listed || listed.includes(purpose)) return;
+  throw new Problem('request_invalid', `Trailkeep-Purpose must be one that your policy lists: ${listed.join(', ')}.`);
+}
 
 async function grantsOf(ports: GuardPorts, caller: Caller): Promise<readonly HeldGrant[]> {
   if (caller.kind === 'key') return grantsOfKey(caller);

@@ -177,7 +177,8 @@ const engine = /* @__PURE__ */ once(async () => remembering(await openCedar({ po
 export const openBreakGlass = async () => createBreakGlassRegistry(sql(), await contextKey());
 export const openNotices = () =>
   new SnsNotices(new SNSClient(clientSettings), readEnv('NOTICE_TOPIC_ARN').NOTICE_TOPIC_ARN);
-export const openGuard = () => createGuard({ engine, permissions: openPermissionCache, breakGlass: openBreakGlass });
+export const openGuard = () =>
+  createGuard({ engine, permissions: openPermissionCache, breakGlass: openBreakGlass, policies: openPolicies });
 
 // Keys of tenants and subjects, and the cipher they are for.
 export const openSubjectKeys = /* @__PURE__ */ once(async () => {

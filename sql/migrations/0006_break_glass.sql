@@ -29,3 +29,8 @@ create policy tenant on access.break_glass to trailkeep_app
   using (tenant_id = any ((select sec.ctx_tenants())::uuid[]));
 grant select, insert, update (ended_at, reviewed_at, reviewed_by, verdict, comment)
   on access.break_glass to trailkeep_app;
+
+-- What readers may say that they read for, out of the document: json cannot be asked for one of its fields when any
+-- other holds \u0000. Null: any word.
+alter table access.tenant_policy add column purposes text[];
+grant update (purposes) on access.tenant_policy to trailkeep_app;

@@ -20,14 +20,28 @@ export function createPolicyRegistry(sql: Sql, contextKey: Uint8Array): PolicyRe
       );
       return row ? { version: row.version, settings: row.document } : { version: 0, settings: untouched };
     },
+    async purposes(tenant) {
+      // The list alone: the document holds all schemas, and this is asked for with every reading for a purpose.
+      const [row] = await withTenants(
+        sql,
+        contextKey,
+        [tenant],
+        new Date(),
+        async (tx) => tx`select purposes from access.tenant_policy where tenant_id = ${tenant}`,
+        'read only',
+      );
+      return (row?.purposes as readonly string[] | null | undefined) ?? undefined;
+    },
     async put(tenant, settings, version) {
       const document = JSON.stringify(settings);
+      const purposes = settings.purposes ? [...settings.purposes] : null;
       // Both branches change nothing when somebody was faster.
       const [row] = await withTenants(sql, contextKey, [tenant], new Date(), async (tx) =>
         version === 0
-          ? tx`insert into access.tenant_policy (tenant_id, version, document)
-              values (${tenant}, 1, ${document}::text::json) on conflict do nothing returning version`
-          : tx`update access.tenant_policy set version = version + 1, document = ${document}::text::json
+          ? tx`insert into access.tenant_policy (tenant_id, version, document, purposes)
+              values (${tenant}, 1, ${document}::text::json, ${purposes}) on conflict do nothing returning version`
+          : tx`update access.tenant_policy set version = version + 1, document = ${document}::text::json,
+                purposes = ${purposes}
               where tenant_id = ${tenant} and version = ${version} returning version`,
       );
       if (!row) throw new Problem('conflict', 'the policy was changed meanwhile');

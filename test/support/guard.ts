@@ -24,5 +24,10 @@ export class MemoryGrants {
 
 const noBreakGlass: BreakGlassWatch = { inEffect: async () => undefined };
 
-export const testGuard = (grants = new MemoryGrants(), breakGlass = noBreakGlass) =>
-  createGuard({ engine: () => engine, permissions: async () => grants, breakGlass: async () => breakGlass });
+export const testGuard = (grants = new MemoryGrants(), breakGlass = noBreakGlass, purposes?: readonly string[]) =>
+  createGuard({
+    engine: () => engine,
+    permissions: async () => grants,
+    breakGlass: async () => breakGlass,
+    policies: async () => ({ purposes: async () => purposes }),
+  });

@@ -18,6 +18,7 @@ export const keyGuard = createGuard({
   engine: () => engine,
   permissions: async () => ({ getUserPermissions: nobody }),
   breakGlass: async () => ({ inEffect: async () => undefined }),
+  policies: async () => ({ purposes: async () => undefined }),
 });
 
 export class MemoryRecorder extends MemoryPlace implements Recorder {

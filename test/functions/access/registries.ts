@@ -124,6 +124,10 @@ export class MemoryPolicies extends MemoryPlace implements PolicyRegistry {
     return this.rows.get(tenant) ?? { version: 0, settings: empty };
   }
 
+  async purposes(tenant: string): Promise<readonly string[] | undefined> {
+    return (await this.get(tenant)).settings.purposes;
+  }
+
   async put(tenant: string, settings: TenantSettings, version: number): Promise<number> {
     if ((await this.get(tenant)).version !== version) throw conflict();
     this.rows.set(tenant, { version: version + 1, settings });

@@ -106,6 +106,14 @@ describe('policy', () => {
     expect((await get(ports, callerB)).json).toMatchObject({ version: 0, catalogue: [] });
   });
 
+  test('lists what readers may read for, and forgets the list with the next put', async () => {
+    const ports = await withTenants();
+    expect((await put(ports, { ...body, purposes: ['audit', 'billing'] })).json.purposes).toEqual(['audit', 'billing']);
+    expect((await put(ports, { ...body, purposes: ['Not a word'] })).status).toBe(400);
+    expect((await get(ports)).json.purposes).toEqual(['audit', 'billing']);
+    expect((await put(ports, body)).json.purposes).toBeUndefined();
+  });
+
   test('that was read before another change conflicts; the same again keeps its version', async () => {
     const ports = await withTenants();
     await put(ports, body);

@@ -34,7 +34,7 @@ describe('keys', () => {
 
   test('without the scope are refused before the policy engine is loaded', async () => {
     const never = () => Promise.reject(new Error('loaded'));
-    const guard = createGuard({ engine: never, permissions: never, breakGlass: never });
+    const guard = createGuard({ engine: never, permissions: never, breakGlass: never, policies: never });
     await expect(guard.require({ caller: key }, 'keys:manage', at)).rejects.toEqual(code('forbidden'));
     await expect(guard.require({ caller: undefined }, 'keys:manage', at)).rejects.toEqual(code('unauthenticated'));
   });
@@ -74,6 +74,18 @@ describe('persons and service accounts', () => {
     grants.byUser.set('service:ci', [grant('*')]);
     const posing: Caller = { ...ann, person: { id: 'service:ci' } };
     await expect(testGuard(grants).require({ caller: posing }, 'events:read', at)).rejects.toEqual(code('forbidden'));
+  });
+});
+
+describe('a purpose', () => {
+  const forBilling = { ...at, purpose: 'billing' };
+
+  test('is any word, unless the tenant lists its own', async () => {
+    const asked = (...lists: (readonly string[])[]) =>
+      testGuard(undefined, undefined, ...lists).require({ caller: key }, 'events:read', forBilling);
+    expect(await asked()).toBe(key);
+    expect(await asked(['audit', 'billing'])).toBe(key);
+    for (const list of [['audit'], []]) await expect(asked(list)).rejects.toEqual(code('request_invalid'));
   });
 });
 

@@ -102,6 +102,18 @@ describe('policies', () => {
     await expect(policies.put(tenantA, next, 1)).rejects.toMatchObject(conflict);
     expect((await policies.get(tenantB)).version).toBe(0);
   });
+
+  test('say which purposes there are, whatever else they hold', async () => {
+    const policies = createPolicyRegistry(app, contextKey);
+    const { version, settings } = await policies.get(tenantB);
+    expect(await policies.purposes(tenantB)).toBeUndefined();
+    const schemas = [{ action: 'a.b', version: 1, schema: { pattern: '\u0000' } }];
+    await policies.put(tenantB, { ...settings, schemas, purposes: ['audit', 'billing'] }, version);
+    expect(await policies.purposes(tenantB)).toEqual(['audit', 'billing']);
+    expect(await policies.purposes(tenantA)).toBeUndefined();
+    await policies.put(tenantB, { ...settings, schemas }, version + 1);
+    expect(await policies.purposes(tenantB)).toBeUndefined();
+  });
 });
 
 describe('partitions', () => {
