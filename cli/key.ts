@@ -87,7 +87,7 @@ async function run(invocation: Invocation): Promise<number> {
 }
 
 /** `30d` is thirty days from now; else a time. */
-function futureTime(given: string, now: Date): string {
+export function futureTime(given: string, now: Date): string {
   const ahead = /^(\d{1,5})d$/.exec(given);
   return ahead
     ? new Date(now.getTime() + Number(ahead[1]) * 86_400_000).toISOString()

@@ -1,15 +1,20 @@
 /** `trailkeep`: finds the command, reads its flags, and turns every failure into what to do next. */
 import { parseArgs } from 'node:util';
 import { nearest } from '#core/query/nearest.ts';
+import { assignCommand } from './assign.ts';
 import { breakGlassCommand } from './break-glass.ts';
+import { checkCommand } from './check.ts';
 import { type Command, commonOptions, type Invocation, type Origin, openClient } from './command.ts';
 import { dlqCommand } from './dlq.ts';
 import { explain, UsageError } from './fail.ts';
 import { commandHelp, mainHelp } from './help.ts';
+import { holdCommand } from './hold.ts';
 import { importCommand } from './import.ts';
 import { keyCommand } from './key.ts';
 import type { Streams } from './print.ts';
+import { privacyCommand } from './privacy.ts';
 import { queryCommand } from './query.ts';
+import { roleCommand } from './role.ts';
 import { sendCommand } from './send.ts';
 import { tailCommand } from './tail.ts';
 import { tenantCommand } from './tenant.ts';
@@ -22,7 +27,12 @@ export const commands: readonly Command[] = [
   queryCommand,
   tailCommand,
   keyCommand,
+  roleCommand,
+  assignCommand,
+  checkCommand,
   breakGlassCommand,
+  privacyCommand,
+  holdCommand,
   whoamiCommand,
   tokenCommand,
   tenantCommand,

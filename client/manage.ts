@@ -20,7 +20,9 @@ import type {
   Whoami,
 } from './answers.ts';
 import { breakGlass } from './break-glass.ts';
+import { holds, privacy } from './privacy.ts';
 import { query } from './read-events.ts';
+import { access } from './roles.ts';
 import type { Call, Transport } from './transport.ts';
 
 type Next = { readonly next: string | null };
@@ -62,6 +64,11 @@ export function manage(transport: Transport) {
     },
     /** Emergencies: seeing events whole, on the record. */
     breakGlass: breakGlass(transport),
+    ...access(transport),
+    /** What data subjects ask for (GDPR Art. 15 to 20). */
+    privacy: privacy(transport),
+    /** Legal holds: what must not be destroyed. */
+    holds: holds(transport),
     /** What the tenant decides about its events. */
     policy: {
       get: () => get<Policy>('/v1/policy'),
