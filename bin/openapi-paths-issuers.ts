@@ -22,6 +22,7 @@ const issuer = object({
   audience: { type: 'array', items: text },
   tenant_claim: { ...maybe(text), description: 'Of an issuer that tenants share: the claim that names the tenant.' },
   subject_prefix: { ...maybe(text), description: 'Comes before `sub` in the ids of its people.' },
+  always_mfa: { type: 'boolean', description: 'It lets nobody in without a second factor, and does not say so.' },
   created_at: time,
 });
 const tenantId = pathParameter('tenantId', 'Tenant id');

@@ -199,6 +199,8 @@ export interface IssuerBody {
   readonly tenant_claim?: string;
   /** Comes before `sub` in the ids of its people; a tenant has one issuer without. */
   readonly subject_prefix?: string;
+  /** The issuer lets nobody in without a second factor, and its tokens do not say so (as Cognito's). */
+  readonly always_mfa?: boolean;
 }
 
 /** An OIDC issuer that vouches for people of a tenant. */
@@ -206,6 +208,7 @@ export interface Issuer extends Pick<IssuerBody, 'issuer' | 'name' | 'audience'>
   readonly id: string;
   readonly tenant_claim: string | null;
   readonly subject_prefix: string | null;
+  readonly always_mfa: boolean;
   readonly created_at: string;
 }
 

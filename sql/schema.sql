@@ -109,6 +109,7 @@ create table access.issuer (
   audience text[] not null,
   tenant_claim text,
   subject_prefix text collate "C" default ''::text not null,
+  always_mfa boolean default false not null,
   created_at timestamp with time zone not null,
   constraint issuer_audience_check CHECK ((cardinality(audience) > 0)),
   constraint issuer_pkey PRIMARY KEY (tenant_id, issuer_id),

@@ -34,7 +34,7 @@ export function callerOfClaims(issuer: PublishedIssuer, claims: Claims): Caller 
   if (claims.iss !== issuer.issuer) return undefined;
   const served = servedTenant(issuer, claims);
   if (!served || !isFor(claims.aud, served.audience)) return undefined;
-  const person = personOf(claims, served.subjectPrefix);
+  const person = personOf(claims, served.subjectPrefix, served.alwaysMfa);
   return (
     person && {
       tenant: served.tenant,
@@ -59,10 +59,10 @@ function isFor(aud: unknown, audience: readonly string[]): boolean {
   return meant.some((one) => typeof one === 'string' && audience.includes(one));
 }
 
-function personOf(claims: Claims, prefix: string): Person | undefined {
+function personOf(claims: Claims, prefix: string, alwaysMfa: boolean): Person | undefined {
   const subject = subjectOf(claims.sub, prefix);
   if (subject === undefined) return undefined;
-  if (!Object.hasOwn(claims, 'act')) return { id: subject, ...traitsOf(claims, claims.iat) };
+  if (!Object.hasOwn(claims, 'act')) return { id: subject, ...traitsOf(claims, claims.iat, alwaysMfa) };
   // RFC 8693 §4.1: `sub` is the person acted for, `act` the one who acts. All rights and all records are the
   // actor's; an inner `act` tells of earlier actors and decides nothing. Name, address and second factor of the
   // token itself belong to `sub`, who did not log in for this.
@@ -70,7 +70,7 @@ function personOf(claims: Claims, prefix: string): Person | undefined {
   if (typeof actor !== 'object' || actor === null || Array.isArray(actor)) return undefined;
   const id = subjectOf((actor as Claims).sub, prefix);
   if (id === undefined) return undefined;
-  return { id, ...traitsOf(actor as Claims, claims.iat), onBehalfOf: { type: 'user', id: subject } };
+  return { id, ...traitsOf(actor as Claims, claims.iat, false), onBehalfOf: { type: 'user', id: subject } };
 }
 
 /** Service accounts and `*` (all of a tenant) stand beside people in assignments, so no person may be called so. */
@@ -80,10 +80,10 @@ function subjectOf(sub: unknown, prefix: string): string | undefined {
   return id === '*' || id.startsWith('service:') ? undefined : id;
 }
 
-function traitsOf(claims: Claims, issuedAt: unknown): Pick<Person, 'name' | 'email' | 'mfaAt'> {
+function traitsOf(claims: Claims, issuedAt: unknown, alwaysMfa: boolean): Pick<Person, 'name' | 'email' | 'mfaAt'> {
   const name = shortText(claims.name, 200);
   const email = shortText(claims.email, 254);
-  const mfaAt = mfaTime(claims, issuedAt);
+  const mfaAt = mfaTime(claims, issuedAt, alwaysMfa);
   return {
     ...(name === undefined ? {} : { name }),
     ...(email === undefined ? {} : { email }),
@@ -96,9 +96,10 @@ const shortText = (value: unknown, charsMax: number): string | undefined =>
     ? value
     : undefined;
 
-/** When a second factor was proved: `auth_time`, if `amr` names one. Never later than the token was made. */
-function mfaTime({ amr, auth_time: at }: Claims, issuedAt: unknown): number | undefined {
-  if (!Array.isArray(amr) || !amr.some((one) => secondFactors.has(one))) return undefined;
+/** When a second factor was proved: `auth_time`, if `amr` names one or the issuer asks for one always. Never later than the token was made. */
+function mfaTime({ amr, auth_time: at }: Claims, issuedAt: unknown, alwaysMfa: boolean): number | undefined {
+  const named = Array.isArray(amr) && amr.some((one) => secondFactors.has(one));
+  if (!named && !alwaysMfa) return undefined;
   if (typeof at !== 'number' || !Number.isFinite(at) || at <= 0) return undefined;
   return typeof issuedAt === 'number' ? Math.floor(Math.min(at, issuedAt) * 1000) : undefined;
 }

@@ -21,6 +21,8 @@ export interface Issuer {
   readonly tenantClaim?: string;
   /** Comes before `sub` in the ids of its people; '' for the tenant's main issuer. */
   readonly subjectPrefix: string;
+  /** The issuer lets nobody in without a second factor, and its tokens do not say so (Cognito writes no `amr`). */
+  readonly alwaysMfa: boolean;
   readonly createdAt: Date;
 }
 
@@ -35,6 +37,7 @@ export interface PublishedIssuer {
     readonly tenant: string;
     readonly audience: readonly string[];
     readonly subjectPrefix: string;
+    readonly alwaysMfa: boolean;
   }[];
 }
 
@@ -48,7 +51,9 @@ export function publishedIssuer(issuer: string, rows: readonly Issuer[]): Publis
     v: 1,
     issuer,
     ...(tenantClaim === undefined ? {} : { tenantClaim }),
-    tenants: rows.map(({ tenant, audience, subjectPrefix }) => ({ tenant, audience, subjectPrefix })),
+    tenants: rows.map(({ tenant, audience, subjectPrefix, alwaysMfa }) => ({
+      ...{ tenant, audience, subjectPrefix, alwaysMfa },
+    })),
   };
 }
 
@@ -83,4 +88,5 @@ export const createIssuerBody = z.strictObject({
     .regex(/^[a-z0-9][a-z0-9-]{0,30}:$/, 'must be a short word and a colon')
     .refine((prefix) => prefix !== 'service:', 'belongs to service accounts')
     .optional(),
+  always_mfa: z.boolean().optional(),
 });

@@ -73,6 +73,7 @@ async function create(ports: IssuersPorts, request: HttpRequest, tenant: Tenant)
     audience: body.audience,
     ...(body.tenant_claim === undefined ? {} : { tenantClaim: body.tenant_claim }),
     subjectPrefix: body.subject_prefix ?? '',
+    alwaysMfa: body.always_mfa ?? false,
     createdAt: request.now,
   };
   await ports.issuers.create(issuer);
@@ -105,6 +106,7 @@ const issuerView = (issuer: Issuer) => ({
   audience: issuer.audience,
   tenant_claim: issuer.tenantClaim ?? null,
   subject_prefix: issuer.subjectPrefix === '' ? null : issuer.subjectPrefix,
+  always_mfa: issuer.alwaysMfa,
   created_at: issuer.createdAt.toISOString(),
 });
 

@@ -13,6 +13,7 @@ create table access.issuer (
   audience text[] not null check (cardinality(audience) > 0),
   tenant_claim text,
   subject_prefix text collate "C" not null default '',
+  always_mfa boolean not null default false,
   created_at timestamptz not null,
   primary key (tenant_id, issuer_id),
   foreign key (tenant_id) references access.tenant

@@ -14,9 +14,9 @@ export function createIssuerRegistry(sql: Sql, contextKey: Uint8Array): IssuerRe
   const asPlatform = <T>(fn: (tx: TransactionSql) => Promise<T>) =>
     withTenants<T>(sql, contextKey, [platformTenant], new Date(), fn);
   const columns = (tx: TransactionSql) => tx`tenant_id, issuer_id, issuer, name, to_json(audience) as audience,
-    tenant_claim, subject_prefix, created_at`;
+    tenant_claim, subject_prefix, always_mfa, created_at`;
   return {
-    async create({ id, tenant, issuer, name, audience, tenantClaim, subjectPrefix, createdAt }) {
+    async create({ id, tenant, issuer, name, audience, tenantClaim, subjectPrefix, alwaysMfa, createdAt }) {
       await orConflict(
         conflict,
         asPlatform(async (tx) => {
@@ -26,10 +26,10 @@ export function createIssuerRegistry(sql: Sql, contextKey: Uint8Array): IssuerRe
             where issuer = ${issuer} and tenant_claim is distinct from ${tenantClaim ?? null} limit 1`;
           if (others.length > 0) throw new Problem('conflict', `Nothing was made: ${conflict}.`);
           await tx`insert into access.issuer (tenant_id, issuer_id, issuer, name, audience, tenant_claim,
-              subject_prefix, created_at)
+              subject_prefix, always_mfa, created_at)
             values (${tenant}, ${id}, ${issuer}, ${name},
               array(select json_array_elements_text(${JSON.stringify(audience)}::text::json)),
-              ${tenantClaim ?? null}, ${subjectPrefix}, ${createdAt})`;
+              ${tenantClaim ?? null}, ${subjectPrefix}, ${alwaysMfa}, ${createdAt})`;
         }),
       );
     },
@@ -72,5 +72,6 @@ const issuerOf = (row: Row): Issuer => ({
   audience: row.audience,
   ...(row.tenant_claim === null ? {} : { tenantClaim: row.tenant_claim }),
   subjectPrefix: row.subject_prefix,
+  alwaysMfa: row.always_mfa,
   createdAt: row.created_at,
 });

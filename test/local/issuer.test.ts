@@ -26,7 +26,7 @@ const ask = async (form: Record<string, string>) => {
 async function read(token: string) {
   const verifier = createTokenVerifier({ plaintextHosts: ['127.0.0.1'] });
   const claims = await verifier.verify(token, issuer.url, new Date());
-  const tenants = [{ tenant: tenantA, audience: [localAudience], subjectPrefix: '' }];
+  const tenants = [{ tenant: tenantA, audience: [localAudience], subjectPrefix: '', alwaysMfa: false }];
   return claims && callerOfClaims({ v: 1, issuer: issuer.url, tenantClaim: localTenantClaim, tenants }, claims);
 }
 

@@ -24,15 +24,15 @@ const call = (ports: Desk, method: string, tenantId: string, issuerId?: string, 
 describe('an issuer', () => {
   test('is registered, shown, listed, published', async () => {
     const ports = await deskWithTenants();
-    const made = await call(ports, 'POST', tenantA, undefined, { ...body, subject_prefix: 'acme:' });
+    const made = await call(ports, 'POST', tenantA, undefined, { ...body, subject_prefix: 'acme:', always_mfa: true });
     expect(made.status).toBe(201);
-    expect(made.json).toMatchObject({ ...body, tenant_claim: null, subject_prefix: 'acme:' });
+    expect(made.json).toMatchObject({ ...body, tenant_claim: null, subject_prefix: 'acme:', always_mfa: true });
     expect((await call(ports, 'GET', tenantA, made.json.id)).json).toEqual(made.json);
     expect((await call(ports, 'GET', tenantA)).json).toEqual({ issuers: [made.json], next: null });
     expect(await ports.control.issuer(body.issuer)).toEqual({
       v: 1,
       issuer: body.issuer,
-      tenants: [{ tenant: tenantA, audience: ['trailkeep'], subjectPrefix: 'acme:' }],
+      tenants: [{ tenant: tenantA, audience: ['trailkeep'], subjectPrefix: 'acme:', alwaysMfa: true }],
     });
   });
 

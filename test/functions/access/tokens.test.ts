@@ -17,12 +17,12 @@ const iss = 'https://login.example/acme';
 const own: PublishedIssuer = {
   v: 1,
   issuer: iss,
-  tenants: [{ tenant: tenantA, audience: ['trailkeep', 'console'], subjectPrefix: '' }],
+  tenants: [{ tenant: tenantA, audience: ['trailkeep', 'console'], subjectPrefix: '', alwaysMfa: false }],
 };
 const shared: PublishedIssuer = {
   ...own,
   tenantClaim: 'custom:tenant',
-  tenants: [...own.tenants, { tenant: tenantB, audience: ['b-only'], subjectPrefix: 'pool:' }],
+  tenants: [...own.tenants, { tenant: tenantB, audience: ['b-only'], subjectPrefix: 'pool:', alwaysMfa: true }],
 };
 const ada = { iss, sub: 'ada', aud: 'trailkeep', iat: seconds, exp: seconds + 300 };
 
@@ -68,6 +68,13 @@ describe('a person', () => {
     expect(await mfaAt({ amr: 'mfa', auth_time: seconds })).toBeUndefined();
     expect(await mfaAt({ amr: ['mfa'], auth_time: '1' })).toBeUndefined();
     expect(await mfaAt({ amr: ['hwk'], auth_time: seconds + 86_400 })).toBe(seconds * 1000);
+  });
+
+  test('proved one at each log-in where the issuer always asks for one, but not who acts for another', async () => {
+    const b = { ...ada, aud: 'b-only', 'custom:tenant': tenantB, auth_time: seconds - 30 };
+    expect((await who(shared, b))?.person?.mfaAt).toBe((seconds - 30) * 1000);
+    expect((await who(shared, { ...b, auth_time: undefined }))?.person?.mfaAt).toBeUndefined();
+    expect((await who(shared, { ...b, act: { sub: 'sam', auth_time: seconds } }))?.person?.mfaAt).toBeUndefined();
   });
 
   test('of a shared issuer belongs to the tenant that the claim names, under its prefix', async () => {

@@ -27,7 +27,7 @@ const issuer: PublishedIssuer = {
   v: 1,
   issuer: 'https://login.example/realms/acme',
   tenantClaim: 'custom:tenant',
-  tenants: [{ tenant: tenantA, audience: ['trailkeep'], subjectPrefix: '' }],
+  tenants: [{ tenant: tenantA, audience: ['trailkeep'], subjectPrefix: '', alwaysMfa: false }],
 };
 
 /** `open` answers a Control that has nothing in memory yet. */

@@ -26,11 +26,11 @@ afterAll(() => db.drop());
 const id = (n: number) => `01890000-0000-7000-8000-0000000001${String(n).padStart(2, '0')}`;
 const pool: Issuer = {
   ...{ id: id(1), tenant: tenantA, issuer: 'https://pool.example', name: 'Console', createdAt: at },
-  ...{ audience: ['a,b', '"quoted"', 'ü'], tenantClaim: 'custom:tenant', subjectPrefix: '' },
+  ...{ audience: ['a,b', '"quoted"', 'ü'], tenantClaim: 'custom:tenant', subjectPrefix: '', alwaysMfa: true },
 };
 const own: Issuer = {
   ...{ id: id(2), tenant: tenantA, issuer: 'https://login.acme.example', name: 'Acme', createdAt: at },
-  ...{ audience: ['trailkeep'], subjectPrefix: 'acme:' },
+  ...{ audience: ['trailkeep'], subjectPrefix: 'acme:', alwaysMfa: false },
 };
 const conflict = { fault: { code: 'conflict' } };
 
