@@ -7,6 +7,7 @@ import { filter, key, type Operation, object, paths, ref, type Schema, text, wit
 import { accessPaths, grantSchema } from './openapi-paths-access.ts';
 import { breakGlassPaths } from './openapi-paths-break-glass.ts';
 import { issuerPaths } from './openapi-paths-issuers.ts';
+import { privacyPaths } from './openapi-paths-privacy.ts';
 
 /** Codes that every operation behind the authorizer may answer. */
 const always: readonly ProblemCode[] = ['unauthenticated', 'forbidden', 'unavailable', 'internal'];
@@ -24,12 +25,14 @@ export function openapi(): object {
     servers: [{ url: '/' }],
     security: [{ key: [] }],
     paths: Object.fromEntries(
-      Object.entries({ ...paths, ...accessPaths, ...breakGlassPaths, ...issuerPaths }).map(([path, operations]) => [
-        path,
-        Object.fromEntries(
-          Object.entries(operations).map(([method, operation]) => [method, operationOf(path, method, operation)]),
-        ),
-      ]),
+      Object.entries({ ...paths, ...accessPaths, ...breakGlassPaths, ...issuerPaths, ...privacyPaths }).map(
+        ([path, operations]) => [
+          path,
+          Object.fromEntries(
+            Object.entries(operations).map(([method, operation]) => [method, operationOf(path, method, operation)]),
+          ),
+        ],
+      ),
     ),
     components: {
       securitySchemes: {

@@ -30,6 +30,8 @@ export interface Call {
   readonly headers?: Readonly<Record<string, string>>;
   /** A POST that changes nothing. */
   readonly isRead?: boolean;
+  /** The answer is a file: it comes as bytes. */
+  readonly isFile?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -85,7 +87,7 @@ async function tryOnce(base: string, options: TransportOptions, call: Call): Pro
       method: call.method,
       headers: {
         authorization: `Bearer ${apiKey}`,
-        accept: 'application/json',
+        accept: call.isFile ? '*/*' : 'application/json',
         ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
         ...options.headers,
         ...call.headers,
@@ -95,6 +97,7 @@ async function tryOnce(base: string, options: TransportOptions, call: Call): Pro
       signal: stopper.signal,
       ...(call.body === undefined ? {} : { body: call.body }),
     });
+    if (call.isFile && response.ok) return new Uint8Array(await response.arrayBuffer());
     const text = await response.text();
     if (!response.ok) throw refusal(response, text);
     return text === '' ? undefined : answerOf(response, text);
