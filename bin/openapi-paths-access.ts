@@ -86,7 +86,7 @@ export const accessPaths: Record<string, Record<string, Operation>> = {
     },
     put: {
       summary: 'Make or replace a role',
-      description: 'It counts from the answer on, everywhere within two seconds. Nobody changes a role they hold.',
+      description: 'It counts within two seconds. Nobody changes a role they hold.',
       scope: 'access:manage',
       parameters: [roleId],
       body: body(schemaOf(roleBody)),
@@ -185,7 +185,7 @@ export const accessPaths: Record<string, Record<string, Operation>> = {
       body: body(schemaOf(assignmentBody)),
       answers: {
         ...ok('The user has it already.', assignment),
-        201: { description: 'It counts from now on.', content: json(assignment) },
+        201: { description: 'It counts within two seconds.', content: json(assignment) },
       },
       problems: ['request_invalid', 'conflict', 'body_missing', 'json_invalid'],
     },

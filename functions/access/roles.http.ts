@@ -1,5 +1,5 @@
 /**
- * Roles: what a tenant bundles permissions into. A role is data: it counts from the answer on, without a deployment.
+ * Roles: what a tenant bundles permissions into. A role is data: it counts within two seconds, without a deployment.
  *
  * Separation of duties: nobody changes a role that gives to themselves, else whoever manages access would have every
  * permission one request later. Keys may: a key is a deployment's, holds scopes, and roles give it nothing.
