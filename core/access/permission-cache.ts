@@ -11,7 +11,8 @@
  *    before C, and its lease ends before C + 950 ms: however slow its reader was, however late the server ran its
  *    command, whatever was lost, reordered, flushed or brought back by a failover.
  * 3. A question that such a lease answered began before it ended, so memory lets go before C + 1.9 s.
- * 4. A check joins another one under way only while that is younger than 950 ms: it then inherits what 2 says of it.
+ * 4. A check joins another one under way only while the oldest question of that one, which may be the one that
+ *    confirmed the versions it goes by, began less than 950 ms ago: 3 then holds for both.
  *
  * A lease carries a second age, of the readers' clocks, and the reader refuses it when either says it is too old.
  * 100 ms are left for clocks that run at different rates and hosts that disagree; if Valkey's clock is right the
@@ -83,8 +84,16 @@ interface Confirmed {
   readonly askedAt: number;
 }
 
+/** Versions, and when the question began that they were the answer to. */
+interface Known {
+  readonly version: PermissionVersion;
+  readonly askedAt: number;
+}
+
+/** A check under way. */
 interface Flight {
-  readonly startedAt: number;
+  /** When its oldest question began, which may be the one that confirmed the versions it goes by. */
+  readonly asOf: number;
   readonly answer: Promise<unknown>;
 }
 
@@ -155,24 +164,24 @@ export class VersionedPermissionCache implements PermissionCache {
   async #get<T>(wanted: Wanted<T>): Promise<T> {
     const { clock, meter } = this.#ports;
     const now = clock();
-    const version = this.#versionsNow(wanted, now);
-    const held = version && this.#heldUnder(wanted, version, now);
+    const known = this.#known(wanted, now);
+    const held = known && this.#heldUnder(wanted, known.version, now);
     if (held) {
       meter.answered('memory', 0);
       return held.value as T;
     }
     const flight = this.#flights.get(wanted.name);
-    if (flight && now - flight.startedAt < freshMs) {
+    if (flight && now - flight.asOf < freshMs) {
       const answer = await flight.answer;
       meter.answered('flight', 0);
       return answer as T;
     }
-    return this.#fly(wanted, now);
+    return this.#fly(wanted, known, now);
   }
 
-  async #fly<T>(wanted: Wanted<T>, startedAt: number): Promise<T> {
-    const answer = this.#find(wanted);
-    const flight = { startedAt, answer };
+  async #fly<T>(wanted: Wanted<T>, known: Known | undefined, now: number): Promise<T> {
+    const answer = this.#find(wanted, known?.version);
+    const flight = { asOf: known?.askedAt ?? now, answer };
     this.#flights.set(wanted.name, flight);
     try {
       return await answer;
@@ -184,13 +193,13 @@ export class VersionedPermissionCache implements PermissionCache {
     }
   }
 
-  /** Asks what must be asked, in the cheapest order. */
-  async #find<T>(wanted: Wanted<T>): Promise<T> {
+  /** Asks what must be asked, in the cheapest order. `known` is what memory goes by, if it is fresh. */
+  async #find<T>(wanted: Wanted<T>, known: PermissionVersion | undefined): Promise<T> {
     const { clock, meter } = this.#ports;
     const { tenant, user } = wanted;
     const generation = this.#generation;
     let queries = 0;
-    let version = this.#versionsNow(wanted, clock());
+    let version = known;
     let term: LeaseTerm | undefined;
     if (!version) {
       const askedAt = clock();
@@ -298,14 +307,18 @@ export class VersionedPermissionCache implements PermissionCache {
   }
 
   /** The versions to go by without a question. */
-  #versionsNow(wanted: Wanted<unknown>, now: number): PermissionVersion | undefined {
+  #known(wanted: Wanted<unknown>, now: number): Known | undefined {
     const fresh = (key: string) => {
-      const known = this.#confirmed.get(key);
-      return known && now - known.askedAt < freshMs ? known.version : undefined;
+      const confirmed = this.#confirmed.get(key);
+      return confirmed && now - confirmed.askedAt < freshMs ? confirmed : undefined;
     };
     const tenant = fresh(tenantVersionKey(wanted.tenant));
-    const user = wanted.user === undefined ? 0n : fresh(userVersionKey(wanted.tenant, wanted.user));
-    return tenant === undefined || user === undefined ? undefined : { tenant, user };
+    if (!tenant) return undefined;
+    if (wanted.user === undefined) return { version: { tenant: tenant.version, user: 0n }, askedAt: tenant.askedAt };
+    const user = fresh(userVersionKey(wanted.tenant, wanted.user));
+    if (!user) return undefined;
+    const version = { tenant: tenant.version, user: user.version };
+    return { version, askedAt: Math.min(tenant.askedAt, user.askedAt) };
   }
 
   #heldAt(wanted: Wanted<unknown>, now: number): Held | undefined {

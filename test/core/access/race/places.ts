@@ -15,7 +15,8 @@ interface Era {
 
 export const tenant = 't';
 export const user = 'u';
-export const moduleName = 'm';
+/** What one of them learns of versions, the others go by. */
+export const modules = ['m', 'n', 'o'] as const;
 
 /** How long the way to a place and back takes, and whether the place fails; drawn anew for each call. */
 export interface Trouble {

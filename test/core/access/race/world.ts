@@ -5,7 +5,7 @@
 import type { PermissionCachePorts } from '#core/access/permission-cache.ts';
 import { freshMs } from '#core/access/permission-ports.ts';
 import type { PermissionCache } from '#core/access/roles.ts';
-import { type Missing, moduleName, SimulatedPostgres, SimulatedValkey, type Trouble, tenant, user } from './places.ts';
+import { type Missing, modules, SimulatedPostgres, SimulatedValkey, type Trouble, tenant, user } from './places.ts';
 import { Schedule, seeded } from './schedule.ts';
 
 /** What the world's clocks and places are like. */
@@ -122,8 +122,9 @@ export async function runWorld(
     while (schedule.now < end) {
       const asked = schedule.now;
       let permission: string | undefined;
+      const module = modules[Math.floor(draw() ** 2 * modules.length)]!;
       try {
-        permission = (await cache.getUserPermissions(tenant, user, moduleName)).grants[0]?.permission;
+        permission = (await cache.getUserPermissions(tenant, user, module)).grants[0]?.permission;
       } catch {
         tally.unavailable++;
       }
