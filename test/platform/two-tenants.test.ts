@@ -9,7 +9,7 @@ import { type Answer, type TestPlatform, testPlatform } from '#test/support/plat
 let platform: TestPlatform;
 let a: Awaited<ReturnType<TestPlatform['makeTenant']>>;
 let b: Awaited<ReturnType<TestPlatform['makeTenant']>>;
-const theirs = { critical: '', bulk: '', breakGlass: '', assignment: '' };
+const theirs = { critical: '', bulk: '', breakGlass: '', assignment: '', request: '', hold: '' };
 const secretWord = 'only-b-knows-this';
 const missingId = '01890000-0000-7000-8000-000000000000';
 
@@ -39,6 +39,16 @@ beforeAll(async () => {
     json: { user: secretWord, role: 'secret-role' },
   });
   theirs.assignment = given.json.id;
+  const asked = await platform.call('POST', '/v1/privacy/requests', {
+    key: b.apiKey,
+    json: { type: 'access', subject: secretWord },
+  });
+  theirs.request = asked.json.id;
+  const held = await platform.call('POST', '/v1/holds', {
+    key: b.apiKey,
+    json: { matter: secretWord, custodian: 'Legal', scope: { all: true } },
+  });
+  theirs.hold = held.json.id;
   await platform.call('POST', `/v1/tenants/${b.tenantId}/intake`, { key: platform.access.adminKey });
   await platform.settled();
 }, 180_000);
@@ -92,6 +102,44 @@ const cases: Record<string, Case> = {
   'DELETE /v1/assignments/{assignmentId}': {
     foreign: () => `/v1/assignments/${theirs.assignment}`,
     missing: `/v1/assignments/${missingId}`,
+  },
+  'GET /v1/privacy/requests/{requestId}': {
+    foreign: () => `/v1/privacy/requests/${theirs.request}`,
+    missing: `/v1/privacy/requests/${missingId}`,
+  },
+  'POST /v1/privacy/requests/{requestId}/verify': {
+    foreign: () => `/v1/privacy/requests/${theirs.request}/verify`,
+    missing: `/v1/privacy/requests/${missingId}/verify`,
+    json: { method: 'in_person' },
+  },
+  'POST /v1/privacy/requests/{requestId}/approve': {
+    foreign: () => `/v1/privacy/requests/${theirs.request}/approve`,
+    missing: `/v1/privacy/requests/${missingId}/approve`,
+    json: {},
+  },
+  'POST /v1/privacy/requests/{requestId}/refuse': {
+    foreign: () => `/v1/privacy/requests/${theirs.request}/refuse`,
+    missing: `/v1/privacy/requests/${missingId}/refuse`,
+    json: { reason: 'no' },
+  },
+  'POST /v1/privacy/requests/{requestId}/extend': {
+    foreign: () => `/v1/privacy/requests/${theirs.request}/extend`,
+    missing: `/v1/privacy/requests/${missingId}/extend`,
+    json: { reason: 'many' },
+  },
+  'POST /v1/privacy/requests/{requestId}/cancel': {
+    foreign: () => `/v1/privacy/requests/${theirs.request}/cancel`,
+    missing: `/v1/privacy/requests/${missingId}/cancel`,
+    json: {},
+  },
+  'GET /v1/privacy/requests/{requestId}/package': {
+    foreign: () => `/v1/privacy/requests/${theirs.request}/package`,
+    missing: `/v1/privacy/requests/${missingId}/package`,
+  },
+  'POST /v1/holds/{holdId}/release': {
+    foreign: () => `/v1/holds/${theirs.hold}/release`,
+    missing: `/v1/holds/${missingId}/release`,
+    json: {},
   },
   'GET /v1/projects/{projectId}': { foreign: () => '/v1/projects/secret-project', missing: '/v1/projects/nothing' },
   'GET /v1/projects/{projectId}/environments': {
@@ -153,6 +201,7 @@ describe("a foreign id answers like one that is not there, and B's thing stays a
       `/v1/events/${theirs.critical}`,
       `/v1/events/${theirs.bulk}`,
       `/v1/break-glass/${theirs.breakGlass}`,
+      `/v1/privacy/requests/${theirs.request}`,
     ]) {
       expect((await platform.call('GET', path, { key: b.apiKey })).status, path).toBe(200);
     }
@@ -172,6 +221,8 @@ describe('a list shows nothing of the other', () => {
     '/v1/assignments?role=secret-role',
     '/v1/permissions/effective?user=someone&module=secret-app',
     '/v1/break-glass',
+    '/v1/privacy/requests',
+    '/v1/holds',
     '/v1/policy',
     '/v1/schemas',
     '/v1/whoami',
