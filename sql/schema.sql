@@ -118,8 +118,8 @@ create table access.issuer (
 alter table access.issuer owner to trailkeep_owner;
 alter table access.issuer enable row level security;
 alter table access.issuer force row level security;
-CREATE UNIQUE INDEX issuer_not_shared ON access.issuer USING btree (issuer) WHERE (tenant_claim IS NULL);
-CREATE UNIQUE INDEX issuer_of_tenant ON access.issuer USING btree (issuer, tenant_id);
+CREATE INDEX issuer_everywhere ON access.issuer USING btree (issuer);
+CREATE UNIQUE INDEX issuer_of_tenant ON access.issuer USING btree (tenant_id, issuer);
 CREATE UNIQUE INDEX issuer_subjects ON access.issuer USING btree (tenant_id, subject_prefix);
 create policy platform_deletes on access.issuer for d to trailkeep_app
   using ('00000000-0000-0000-0000-000000000000'::uuid = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));

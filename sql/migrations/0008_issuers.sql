@@ -18,11 +18,14 @@ create table access.issuer (
   primary key (tenant_id, issuer_id),
   foreign key (tenant_id) references access.tenant
 );
-create unique index issuer_of_tenant on access.issuer (issuer, tenant_id);
-create unique index issuer_not_shared on access.issuer (issuer) where tenant_claim is null;
+create unique index issuer_of_tenant on access.issuer (tenant_id, issuer);
+-- All registrations of one issuer are published together. Not unique: that an issuer without a claim has one row only
+-- is looked at under an advisory lock, so that no tenant ever learns of another's by a key that is taken.
+create index issuer_everywhere on access.issuer (issuer);
 -- A subject is unique within its issuer only. Two issuers of a tenant shall never name one person by accident, so
 -- at most one of them goes without a prefix.
 create unique index issuer_subjects on access.issuer (tenant_id, subject_prefix);
+-- As the registry of tenants: the platform's context sees every tenant's.
 alter table access.issuer enable row level security;
 alter table access.issuer force row level security;
 create policy tenant on access.issuer to trailkeep_app

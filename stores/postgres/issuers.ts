@@ -23,7 +23,8 @@ export function createIssuerRegistry(sql: Sql, contextKey: Uint8Array): IssuerRe
           // Who registers the same issuer waits here, so that it is never shared under two claims, nor shared and owned.
           await tx`select pg_advisory_xact_lock(hashtextextended('issuer ' || ${issuer}, 0))`;
           const others = await tx`select 1 from access.issuer
-            where issuer = ${issuer} and tenant_claim is distinct from ${tenantClaim ?? null} limit 1`;
+            where issuer = ${issuer} and (tenant_claim is null or tenant_claim is distinct from ${tenantClaim ?? null})
+            limit 1`;
           if (others.length > 0) throw new Problem('conflict', `Nothing was made: ${conflict}.`);
           await tx`insert into access.issuer (tenant_id, issuer_id, issuer, name, audience, tenant_claim,
               subject_prefix, always_mfa, created_at)

@@ -66,6 +66,7 @@ export async function runStories(platform: TestPlatform, names: Names): Promise<
     await grants(world, tenant.apiKey);
     await emergency(world, tenant.apiKey);
     await events(world, tenant.apiKey);
+    await dataSubjects(world, tenant.apiKey);
     await intake(world, tenant);
     await deadLetters(world);
     await jobs(world, tenant.apiKey);
@@ -79,6 +80,8 @@ export async function runStories(platform: TestPlatform, names: Names): Promise<
 async function publicPages({ ask }: World): Promise<void> {
   for (const path of ['/v1/health', '/openapi.json', '/docs', '/redoc']) await ask(200, 'GET', path);
   await ask(401, 'GET', '/v1/whoami', `tk_${'a'.repeat(20)}_${'A'.repeat(43)}`);
+  const stranger = Buffer.from('{"iss":"https://stranger.example"}').toString('base64url');
+  await ask(401, 'GET', '/v1/whoami', `e30.${stranger}.e30`);
 }
 
 async function administration({ ask, platform }: World): Promise<void> {
@@ -171,6 +174,45 @@ async function events({ ask, platform }: World, key: string): Promise<void> {
   await ask(404, 'GET', '/v1/events/01890000-0000-7000-8000-000000000000', key);
 }
 
+/** A copy, a hold, an erasure, and one that leaves the key in the vault; then time passes. */
+async function dataSubjects({ ask, platform }: World, key: string): Promise<void> {
+  const scopes = ['privacy:request', 'privacy:approve', 'holds:manage'];
+  const { key: second } = await ask(201, 'POST', '/v1/keys', key, { name: 'privacy', scopes });
+  const through = async (json: object) => {
+    const { id } = await ask(201, 'POST', '/v1/privacy/requests', key, { subject: 'ada', ...json });
+    await ask(200, 'POST', `/v1/privacy/requests/${id}/verify`, key, { method: 'in_person' });
+    return ask(200, 'POST', `/v1/privacy/requests/${id}/approve`, second);
+  };
+  const { id } = await through({ type: 'access' });
+  await ask(200, 'GET', `/v1/privacy/requests/${id}/package`, key);
+  await ask(404, 'GET', `/v1/privacy/requests/${id}/package?part=2`, key);
+  const scope = { subjects: ['ada'] };
+  const hold = await ask(201, 'POST', '/v1/holds', key, { matter: 'A story', custodian: 'Legal', scope });
+  await ask(200, 'GET', '/v1/holds', key);
+  await through({ type: 'erasure' });
+  await ask(200, 'POST', `/v1/holds/${hold.id}/release`, key);
+  await ask(200, 'POST', `/v1/holds/${hold.id}/release`, second);
+  // What a crash left: approved, and not yet executed.
+  const waiting = await ask(201, 'POST', '/v1/privacy/requests', key, { type: 'access', subject: 'grace' });
+  const retained = await ask(201, 'POST', '/v1/privacy/requests', key, {
+    type: 'erasure',
+    subject: 'eve',
+    retain_audit_trail: true,
+    legal_basis: 'art17_3_e_legal_claims',
+    legal_reference: 'Smith v. Example',
+    retain_until: new Date(Date.now() + 60 * minute).toISOString(),
+  });
+  const sql = superuser(platform);
+  await sql`update privacy.request set state = 'approved', approved_by = 'nobody', approved_at = now(),
+    identity_verified_by = 'somebody', identity_verified_at = now() where id in ${sql([waiting.id, retained.id])}`;
+  await platform.functions.invoke('privacy-advance', {});
+  await sql`update privacy.request set fence_until = now() where fence_until is not null`;
+  await sql`update privacy.vault_key set retain_until = now()`;
+  const done = await platform.functions.invoke('privacy-advance', {});
+  if (!JSON.stringify(done).includes('"moved":2')) throw new Error(`advanced ${JSON.stringify(done)}`);
+  await platform.settled();
+}
+
 async function intake({ ask, platform, produce }: World, { tenantId }: { readonly tenantId: string }): Promise<void> {
   const { adminKey } = platform.access;
   const path = `/v1/tenants/${tenantId}/intake`;
@@ -205,17 +247,14 @@ async function deadLetters({ ask, platform, produce, names }: World): Promise<vo
 
 const minute = 60_000;
 
+const superuser = ({ postgres: { host, port } }: TestPlatform) =>
+  postgres({ host, port, database: 'trailkeep', user: 'postgres', max: 1 });
+
 async function jobs({ platform, names, s3, ask }: World, key: string): Promise<void> {
   await platform.functions.invoke('jobs-prepare-partitions', {});
   await ask(202, 'POST', '/v1/events', key, [bulk]);
   await platform.settled();
-  const sql = postgres({
-    host: platform.postgres.host,
-    port: platform.postgres.port,
-    database: 'trailkeep',
-    user: 'postgres',
-    max: 1,
-  });
+  const sql = superuser(platform);
   await sql`update record.segment set announced_at = null, committed_at = now() - interval '10 minutes'
     where segment_id = (select max(segment_id::text)::uuid from record.segment)`;
   await sql.end();

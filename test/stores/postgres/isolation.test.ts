@@ -93,11 +93,11 @@ describe('the context', () => {
     expect(() => signContext(contextKey, [`${tenantA}.1`], now)).toThrow(TypeError);
   });
 
-  test('of the platform opens the registry of tenants and nothing else', async () => {
+  test('of the platform opens the registry of tenants and their issuers, and nothing else', async () => {
     const platform = signContext(contextKey, [platformTenant], now);
     expect((await seen(platform, 'access.tenant')).sort()).toEqual([tenantA, tenantB]);
     for (const table of await tenantTables()) {
-      if (table !== 'access.tenant') expect(await seen(platform, table), table).toEqual([]);
+      if (!['access.tenant', 'access.issuer'].includes(table)) expect(await seen(platform, table), table).toEqual([]);
     }
     expect(await seen(signContext(contextKey, [tenantA], now), 'access.tenant')).toEqual([tenantA]);
   });
