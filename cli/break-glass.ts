@@ -70,10 +70,9 @@ export const breakGlassCommand: Command = {
   name: 'break-glass',
   summary: 'see events whole in an emergency; review who did',
   usage: 'list | begin REASON | show ID | end ID | review ID justified|unjustified COMMENT',
-  options: { minutes: { type: 'string' }, ticket: { type: 'string' }, open: { type: 'boolean' } },
+  options: { minutes: { type: 'string' }, open: { type: 'boolean' } },
   flags: [
     ['--minutes N', `how long, at most ${breakGlassMinutesMax} (${minutesDefault})`],
-    ['--ticket TICKET', 'what asked for it'],
     ['--open', 'list only those that await a review'],
   ],
   examples: [
