@@ -111,6 +111,8 @@ export interface RoleRegistry {
   deleteRole(tenant: string, id: string, witness?: Witness<Role>): Promise<boolean>;
   /** Ids of the roles that a user's live assignments lead to, inherited ones too. */
   rolesHeld(tenant: string, user: string): Promise<ReadonlySet<string>>;
+  /** The same of all service accounts together. */
+  rolesOfServices(tenant: string): Promise<ReadonlySet<string>>;
 
   /** In ascending order of module and name; of the tenant's own modules only. */
   listPermissions(

@@ -12,6 +12,7 @@ import { circumstancesOf } from '#functions/runtime/circumstances.ts';
 import { jsonBody, onHttp } from '#functions/runtime/http.ts';
 import { openGuard, openNewId, openPermissionCache, openRecorder, openRoles } from '#functions/runtime/open.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
+import { requireMayAssign } from './hand-on.ts';
 import { listQuery, nextOf } from './list-page.ts';
 import { type ChangePorts, reasonOf, recordChange, requireWholeTenant, tellCache } from './record-change.ts';
 
@@ -79,7 +80,11 @@ async function assign(ports: AssignmentsPorts, request: HttpRequest, caller: Cal
     ...(expiresAt === undefined ? {} : { expiresAt }),
   };
   const told = witness(ports, request, caller, 'assignment.create', reason);
-  const held = await ports.roles.assign(caller.tenant, wanted, told).catch((error: unknown) => {
+  const permitted: Witness<Assignment> = async (before, after) => {
+    await requireMayAssign(ports, caller, wanted);
+    await told(before, after);
+  };
+  const held = await ports.roles.assign(caller.tenant, wanted, permitted).catch((error: unknown) => {
     if (!(error instanceof Problem && error.fault.code === 'not_found')) throw error;
     throw new Problem('request_invalid', 'There is no such role.', { pointer: '/role' });
   });

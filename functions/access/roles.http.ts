@@ -2,7 +2,8 @@
  * Roles: what a tenant bundles permissions into. A role is data: it counts within two seconds, without a deployment.
  *
  * Separation of duties: nobody changes a role that gives to themselves, else whoever manages access would have every
- * permission one request later. Keys may: a key is a deployment's, holds scopes, and roles give it nothing.
+ * permission one request later. Keys may: a key is a deployment's, holds scopes, and roles give it nothing. For roles
+ * of service accounts see hand-on.ts.
  */
 import type { Caller } from '#core/access/access.ts';
 import { principalName } from '#core/access/decide.ts';
@@ -15,6 +16,7 @@ import { circumstancesOf } from '#functions/runtime/circumstances.ts';
 import { jsonBody, onHttp } from '#functions/runtime/http.ts';
 import { openGuard, openPermissionCache, openRecorder, openRoles } from '#functions/runtime/open.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
+import { requireMayPut } from './hand-on.ts';
 import { listQuery, nextOf } from './list-page.ts';
 import { type ChangePorts, reasonOf, recordChange, requireWholeTenant, tellCache } from './record-change.ts';
 
@@ -63,12 +65,10 @@ async function put(ports: RolesPorts, request: HttpRequest, caller: Caller, role
   const body = jsonBody(request, roleBody, { keysMax: roleKeysMax });
   const role = roleFrom(id.data, body);
   await requireNotHeld(ports, caller, id.data);
-  const isNew = await ports.roles.putRole(
-    caller.tenant,
-    role,
-    request.now,
-    witness(ports, request, caller, 'role.put', id.data, body.reason),
-  );
+  const isNew = await ports.roles.putRole(caller.tenant, role, request.now, async (before, after) => {
+    await requireMayPut(ports, caller, role);
+    await witness(ports, request, caller, 'role.put', id.data, body.reason)(before, after);
+  });
   await tellCache(ports.permissions.invalidateRoleCache(caller.tenant, id.data));
   return { status: isNew ? 201 : 200, body: view(role) };
 }

@@ -1,5 +1,5 @@
 /** What each tenant grants: roles, assignments, and the permissions its applications know. */
-import type { Row, Sql, TransactionSql } from 'postgres';
+import type { PendingQuery, Row, Sql, TransactionSql } from 'postgres';
 import { reachedRoles, roleFault } from '#core/access/resolve-roles.ts';
 import { roleTemplates, withTemplates } from '#core/access/role-templates.ts';
 import type { Assignment, Permission, Role, RoleRegistry } from '#core/access/roles.ts';
@@ -18,6 +18,22 @@ export function createRoleRegistry(sql: Sql, contextKey: Uint8Array): RoleRegist
   const within = <T>(tenant: string, fn: (tx: TransactionSql) => Promise<T>, mode?: 'read only') =>
     withTenants(sql, contextKey, [tenant], new Date(), fn, mode);
   const reading = <T>(tenant: string, fn: (tx: TransactionSql) => Promise<T>) => within(tenant, fn, 'read only');
+
+  const reached = async (tenant: string, who: (tx: TransactionSql) => PendingQuery<Row[]>) => {
+    const [holdings, rows] = await reading(tenant, async (tx) =>
+      Promise.all([
+        tx`select role_id as role from access.assignment where tenant_id = ${tenant} and ${who(tx)} and ${isLive(tx)}`,
+        tx`select role_id, document from access.role where tenant_id = ${tenant}`,
+      ]),
+    );
+    const roles = withTemplates(rows.map(roleOf));
+    return new Set(
+      reachedRoles(
+        holdings.map((row) => ({ role: String(row.role) })),
+        roles,
+      ).keys(),
+    );
+  };
 
   return {
     async getRole(tenant, id) {
@@ -68,20 +84,9 @@ export function createRoleRegistry(sql: Sql, contextKey: Uint8Array): RoleRegist
         return true;
       });
     },
-    async rolesHeld(tenant, user) {
-      const [holdings, rows] = await reading(tenant, async (tx) =>
-        Promise.all([
-          tx`select role_id as role from access.assignment
-            where tenant_id = ${tenant} and user_id = ${user} and ${isLive(tx)}`,
-          tx`select role_id, document from access.role where tenant_id = ${tenant}`,
-        ]),
-      );
-      const reached = reachedRoles(
-        holdings.map((row) => ({ role: String(row.role) })),
-        withTemplates(rows.map(roleOf)),
-      );
-      return new Set(reached.keys());
-    },
+    rolesHeld: (tenant, user) => reached(tenant, (tx) => tx`user_id = ${user}`),
+    // ';' comes after ':', so this is a range of the index.
+    rolesOfServices: (tenant) => reached(tenant, (tx) => tx`user_id >= 'service:' and user_id < 'service;'`),
 
     async listPermissions(tenant, module, after, limit) {
       const rows = await reading(

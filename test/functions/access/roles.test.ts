@@ -233,6 +233,28 @@ describe('403: separation of duties', () => {
     expect((await putRole('other', pays, person('ann'))).status).toBe(201);
   });
 
+  test('a service account is given no more than its giver could hand on, by no way', async () => {
+    // Whoever manages keys and access could else make themselves an account that sees everything.
+    const reads = { grants: [{ module: 'trailkeep', permission: 'events:read' }] };
+    for (const caller of [person('ann'), manager]) {
+      expect((await assign('service:bot', 'trailkeep:privacy-officer', {}, caller)).status).toBe(403);
+      expect((await assign('service:bot', 'trailkeep:viewer', {}, caller)).status).toBe(403);
+    }
+    expect((await assign('service:bot', 'trailkeep:privacy-officer', { module: 'shop' }, person('ann'))).status).toBe(
+      201,
+    );
+    await putRole('bot', {});
+    await putRole('above', { inherits: ['bot'] });
+    expect((await assign('service:bot', 'above', {}, person('ann'))).status).toBe(201);
+    expect((await putRole('bot', reads, person('ann'))).status).toBe(403);
+    expect((await putRole('bot', { inherits: ['trailkeep:analyst'] }, person('ann'))).status).toBe(403);
+    expect((await putRole('bot', pays, person('ann'))).status).toBe(200);
+    expect((await putRole('people', reads, person('ann'))).status).toBe(201);
+    const whole = { ...manager, scopes: ['access:manage', 'events:read'] as const };
+    expect((await putRole('bot', reads, whole)).status).toBe(200);
+    expect((await assign('service:bot', 'trailkeep:analyst', {}, whole)).status).toBe(201);
+  });
+
   test('a key without the scope, a person without the role, a key of one project', async () => {
     const before = recorded().length;
     const strangers = [
