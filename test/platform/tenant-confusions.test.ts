@@ -159,6 +159,10 @@ function judge(name: string, { call, kinds }: Confusion, answer: Answer, adopted
   for (const kind of new Set(kinds)) add(tally.kinds, kind);
   const problem = answer.status >= 400 ? (answer.json as { code: string; detail: string }) : undefined;
   add(tally.outcomes, `${answer.status}${problem ? ` ${problem.code}` : ''}`);
+  // Half a key and a forged token are nobody's; whom the attacker's issuer vouches for is one of the attacker's own.
+  const isNobody = kinds.includes('key') || kinds.includes('token');
+  const isElse = kinds.includes('issuer') && answer.status < 300 && !answer.text.includes(a.names.tenant);
+  if ((isNobody && answer.status !== 401) || isElse) tally.leaks.push(`${shownCall(name, call)}: let in`);
   if (answer.status >= 500) tally.leaks.push(`${shownCall(name, call)}: ${answer.status}`);
   const own = said(call);
   for (const text of b.texts) {

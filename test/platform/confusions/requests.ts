@@ -53,9 +53,12 @@ export function confusionOf(route: Route, own: Member, stranger: Stranger, seed:
   kinds.push(...Object.keys(headers));
   let authorization = draws.pick([own.authorization, own.authorization, own.person, own.person, own.readOnly]);
   if (kinds.length === 0 || draws.chance(0.08)) {
-    const kind = draws.pick(['key', 'token', 'token']);
-    authorization =
-      kind === 'key' ? mixedKey(own.authorization, stranger.authorization, draws) : mixedToken(own, stranger, draws);
+    const kind = draws.pick(['key', 'token', 'issuer'] as const);
+    authorization = {
+      key: () => mixedKey(own.authorization, stranger.authorization, draws),
+      token: () => mixedToken(own, stranger, draws),
+      issuer: () => stranger.vouched,
+    }[kind]();
     kinds.push(kind);
   }
   const call = { method: route.method, path: path + query, authorization, headers };
@@ -284,7 +287,7 @@ const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('bas
 const forger = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
 
 /** Tokens that say they are the other's and are not signed for that. */
-function mixedToken(own: Member, { person, names, vouched }: Stranger, draws: Draws): string {
+function mixedToken(own: Member, { person, names }: Stranger, draws: Draws): string {
   const [mine, theirs] = [own.person, person].map((one) => one.slice('Bearer '.length).split('.')) as [
     [string, string, string],
     [string, string, string],
@@ -311,8 +314,6 @@ function mixedToken(own: Member, { person, names, vouched }: Stranger, draws: Dr
         sign('sha256', Buffer.from(text), { key: forger, dsaEncoding: 'ieee-p1363' }).toString('base64url'),
       ),
     () => forged({ ...header, jwk: forger.export({ format: 'jwk' }) }, () => theirs[2]),
-    () => vouched.slice('Bearer '.length),
-    () => vouched.slice('Bearer '.length),
   ])();
   return `Bearer ${token}`;
 }
