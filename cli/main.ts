@@ -10,6 +10,7 @@ import { explain, UsageError } from './fail.ts';
 import { commandHelp, mainHelp } from './help.ts';
 import { holdCommand } from './hold.ts';
 import { importCommand } from './import.ts';
+import { issuerCommand } from './issuer.ts';
 import { keyCommand } from './key.ts';
 import type { Streams } from './print.ts';
 import { privacyCommand } from './privacy.ts';
@@ -36,6 +37,7 @@ export const commands: readonly Command[] = [
   whoamiCommand,
   tokenCommand,
   tenantCommand,
+  issuerCommand,
   dlqCommand,
 ];
 

@@ -180,7 +180,7 @@ describe('help', () => {
   test('the list of commands, and a hint for one that is misspelt', async () => {
     const { code, out } = await run('--help');
     expect(code).toBe(0);
-    for (const name of ['send', 'import', 'query', 'tail', 'key', 'whoami', 'tenant', 'dlq'])
+    for (const name of ['send', 'import', 'query', 'tail', 'key', 'whoami', 'token', 'tenant', 'issuer', 'dlq'])
       expect(out).toContain(`  ${name} `);
     expect(await run('qury')).toMatchObject({
       code: 2,
@@ -193,7 +193,7 @@ describe('help', () => {
     expect((await run()).code).toBe(2);
   });
 
-  test.each(['send', 'import', 'query', 'tail', 'key', 'whoami', 'tenant', 'dlq'])(
+  test.each(['send', 'import', 'query', 'tail', 'key', 'whoami', 'token', 'tenant', 'issuer', 'dlq'])(
     '%s explains itself',
     async (name) => {
       const { code, out, err } = await run(name, '--help');
