@@ -171,6 +171,12 @@ async function events({ ask, platform }: World, key: string): Promise<void> {
   await ask(200, 'POST', '/v1/events/search', key, { actor: 'ada', text: 'document' });
   await ask(200, 'GET', '/v1/events/feed', key);
   for (const { id } of [one, ...both.items]) await ask(200, 'GET', `/v1/events/${id}`, key);
+  // Unmasking is recorded as critical.
+  const personal = await ask(202, 'POST', '/v1/events', key, { ...critical, data_class: 'pii' });
+  await platform.settled();
+  for (const path of ['?action=role.assign', '/feed', `/${personal.id}`]) {
+    await ask(200, 'GET', `/v1/events${path}`, key, undefined, { 'trailkeep-purpose': 'story' });
+  }
   await ask(404, 'GET', '/v1/events/01890000-0000-7000-8000-000000000000', key);
 }
 
