@@ -252,6 +252,8 @@ describe('403: separation of duties', () => {
     expect((await putRole('people', reads, person('ann'))).status).toBe(201);
     const whole = { ...manager, scopes: ['access:manage', 'events:read'] as const };
     expect((await putRole('bot', reads, whole)).status).toBe(200);
+    // What it has already may stay.
+    expect((await putRole('bot', { ...reads, description: 'Reads.' }, person('ann'))).status).toBe(200);
     expect((await assign('service:bot', 'trailkeep:analyst', {}, whole)).status).toBe(201);
   });
 
