@@ -4,7 +4,6 @@ import {
   openCatalogue,
   openCipher,
   openClock,
-  openControl,
   openCritical,
   openDeliveries,
   openIds,
@@ -14,6 +13,7 @@ import {
   openRecorder,
   openSha256,
   openSubjectKeys,
+  openTenants,
 } from '#functions/runtime/open.ts';
 import type { Openers } from '#functions/runtime/ports.ts';
 import type { ExecutePorts } from './execute.ts';
@@ -30,9 +30,9 @@ export const privacyOpeners: Openers<ExecutePorts> = {
   sha256: openSha256,
   ids: openIds,
   clock: openClock,
-  controllerOf: () => {
-    const control = openControl();
-    return async (tenant) => (await control.tenant(tenant))?.name ?? 'the controller';
+  controllerOf: async () => {
+    const tenants = await openTenants();
+    return async (tenant) => (await tenants.get(tenant))?.name ?? 'the controller';
   },
   subjectEvents: async () =>
     createSubjectEvents({

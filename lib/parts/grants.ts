@@ -74,9 +74,14 @@ export const sealFields = (data: DataStack) => [
   allow(['kms:GenerateDataKey', 'kms:Decrypt'], [data.tenantKeys.keyArn], forTenant('tenant-key')),
 ];
 
-/** Keys that are retained after an erasure: into the vault and out of it. */
+/** The same, for whoever only meets tenants whose key is there. */
+export const openFields = (data: DataStack) => [
+  allow(['kms:Decrypt'], [data.tenantKeys.keyArn], forTenant('tenant-key')),
+];
+
+/** Keys that are retained after an erasure go into the vault; no function of ours takes one out. */
 export const vaultKeys = (data: DataStack) => [
-  allow(['kms:Encrypt', 'kms:Decrypt'], [data.vaultKey.keyArn], forTenant('vaulted-key')),
+  allow(['kms:Encrypt'], [data.vaultKey.keyArn], forTenant('vaulted-key')),
 ];
 
 /** Log in to Postgres with an IAM token as one role. */

@@ -3,7 +3,7 @@ import { Construct } from 'constructs';
 import type { DataStack } from '../data-stack.ts';
 import { speaksPostgres } from '../parts/database-env.ts';
 import { type Inside, makeVerb, type Place, type Verb } from '../parts/function.ts';
-import { readObjects, sealFields, send, vaultKeys, writeObjects } from '../parts/grants.ts';
+import { openFields, readObjects, readPresent, sealFields, send, vaultKeys, writeObjects } from '../parts/grants.ts';
 
 export interface PrivacyProps extends Place {
   readonly data: DataStack;
@@ -26,10 +26,11 @@ function executes({ data, settings, inside }: PrivacyProps) {
     },
     permissions: [
       ...database.permissions,
-      ...sealFields(data),
       ...vaultKeys(data),
-      ...readObjects(data, data.segments, 'segments/'),
-      ...send(data.critical, data.bulk),
+      ...readPresent(data, data.segments, 'segments/'),
+      ...writeObjects(data, data.control, 'privacy/'),
+      // What we record of requests and holds is critical, whatever a tenant's own rules say.
+      ...send(data.critical),
     ],
   };
 }
@@ -48,11 +49,7 @@ export class Privacy extends Construct {
       ...executing,
       bundle: 'privacy-requests',
       memoryMb: 1769,
-      permissions: [
-        ...executing.permissions,
-        ...readObjects(data, data.control, 'privacy/', 'tenants/'),
-        ...writeObjects(data, data.control, 'privacy/'),
-      ],
+      permissions: [...executing.permissions, ...sealFields(data), ...readObjects(data, data.control, 'privacy/')],
     });
     const database = speaksPostgres(data, settings.stage, props.inside);
     this.holds = makeVerb(this, 'Holds', props, {
@@ -66,7 +63,7 @@ export class Privacy extends Construct {
         BULK_QUEUE_URL: data.bulk.queueUrl,
         TENANT_KEYS_KEY_ARN: data.tenantKeys.keyArn,
       },
-      permissions: [...database.permissions, ...sealFields(data), ...send(data.critical, data.bulk)],
+      permissions: [...database.permissions, ...sealFields(data), ...send(data.critical)],
     });
   }
 }
@@ -83,10 +80,6 @@ export function makeAdvance(scope: Construct, props: PrivacyProps): Verb {
     // Two at once would do everything twice, of which one counts.
     ...(settings.deploy.canary ? { reservedConcurrency: 1 } : {}),
     environment: { ...executing.environment, BACKUP_DAYS: String(settings.aurora.backupDays) },
-    permissions: [
-      ...executing.permissions,
-      ...readObjects(data, data.control, 'tenants/'),
-      ...writeObjects(data, data.control, 'privacy/'),
-    ],
+    permissions: [...executing.permissions, ...openFields(data)],
   });
 }

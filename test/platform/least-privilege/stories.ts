@@ -181,7 +181,15 @@ async function events({ ask, platform }: World, key: string): Promise<void> {
 }
 
 /** A copy, a hold, an erasure, and one that leaves the key in the vault; then time passes. */
-async function dataSubjects({ ask, platform }: World, key: string): Promise<void> {
+async function dataSubjects({ ask, platform, s3, names }: World, key: string): Promise<void> {
+  // The first that a tenant ever does with personal data.
+  for (const [path, body] of [
+    ['/v1/privacy/requests', { type: 'access', subject: 'ada' }],
+    ['/v1/holds', { matter: 'A story', custodian: 'Legal', scope: { subjects: ['ada'] } }],
+  ] as const) {
+    await ask(201, 'POST', path, (await platform.makeTenant('First')).apiKey, body);
+  }
+
   const scopes = ['privacy:request', 'privacy:approve', 'holds:manage'];
   const { key: second } = await ask(201, 'POST', '/v1/keys', key, { name: 'privacy', scopes });
   const through = async (json: object) => {
@@ -191,7 +199,10 @@ async function dataSubjects({ ask, platform }: World, key: string): Promise<void
   };
   const { id } = await through({ type: 'access' });
   await ask(200, 'GET', `/v1/privacy/requests/${id}/package`, key);
-  await ask(404, 'GET', `/v1/privacy/requests/${id}/package?part=2`, key);
+  for (const Key of await keysOf(s3, names.control)) {
+    if (Key.startsWith('privacy/')) await s3.send(new DeleteObjectCommand({ Bucket: names.control, Key }));
+  }
+  await ask(404, 'GET', `/v1/privacy/requests/${id}/package`, key);
   const scope = { subjects: ['ada'] };
   const hold = await ask(201, 'POST', '/v1/holds', key, { matter: 'A story', custodian: 'Legal', scope });
   await ask(200, 'GET', '/v1/holds', key);
@@ -200,14 +211,15 @@ async function dataSubjects({ ask, platform }: World, key: string): Promise<void
   await ask(200, 'POST', `/v1/holds/${hold.id}/release`, second);
   // What a crash left: approved, and not yet executed.
   const waiting = await ask(201, 'POST', '/v1/privacy/requests', key, { type: 'access', subject: 'grace' });
-  const retained = await ask(201, 'POST', '/v1/privacy/requests', key, {
+  const retaining = {
     type: 'erasure',
-    subject: 'eve',
     retain_audit_trail: true,
     legal_basis: 'art17_3_e_legal_claims',
     legal_reference: 'Smith v. Example',
     retain_until: new Date(Date.now() + 60 * minute).toISOString(),
-  });
+  };
+  await through({ ...retaining, subject: 'eve' });
+  const retained = await ask(201, 'POST', '/v1/privacy/requests', key, { ...retaining, subject: 'mallory' });
   const sql = superuser(platform);
   await sql`update privacy.request set state = 'approved', approved_by = 'nobody', approved_at = now(),
     identity_verified_by = 'somebody', identity_verified_at = now() where id in ${sql([waiting.id, retained.id])}`;
@@ -215,7 +227,7 @@ async function dataSubjects({ ask, platform }: World, key: string): Promise<void
   await sql`update privacy.request set fence_until = now() where fence_until is not null`;
   await sql`update privacy.vault_key set retain_until = now()`;
   const done = await platform.functions.invoke('privacy-advance', {});
-  if (!JSON.stringify(done).includes('"moved":2')) throw new Error(`advanced ${JSON.stringify(done)}`);
+  if (!JSON.stringify(done).includes('"moved":3')) throw new Error(`advanced ${JSON.stringify(done)}`);
   await platform.settled();
 }
 
