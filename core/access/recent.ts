@@ -1,34 +1,41 @@
-/** A map of bounded size, which lets go of what was used longest ago. */
+/**
+ * A map of bounded size, which lets go of what was not used for longest.
+ *
+ * In two halves: what is used moves to the young one, and when that is full the old one goes. A look at something young
+ * moves nothing, which is what most looks are.
+ */
 export class Recent<T> {
-  readonly #max: number;
-  readonly #values = new Map<string, T>();
+  readonly #half: number;
+  #young = new Map<string, T>();
+  #old = new Map<string, T>();
 
   constructor(max: number) {
-    this.#max = max;
+    this.#half = Math.floor(max / 2);
   }
 
   get(key: string): T | undefined {
-    const value = this.#values.get(key);
-    if (value === undefined) return undefined;
-    // A Map keeps the order of insertion: what is used goes to the end.
-    this.#values.delete(key);
-    this.#values.set(key, value);
-    return value;
+    const young = this.#young.get(key);
+    if (young !== undefined) return young;
+    const old = this.#old.get(key);
+    if (old !== undefined) this.set(key, old);
+    return old;
   }
 
   set(key: string, value: T): void {
-    this.#values.delete(key);
-    this.#values.set(key, value);
-    if (this.#values.size <= this.#max) return;
-    const [oldest] = this.#values.keys();
-    if (oldest !== undefined) this.#values.delete(oldest);
+    this.#old.delete(key);
+    if (this.#young.size >= this.#half && !this.#young.has(key)) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(key, value);
   }
 
   delete(key: string): void {
-    this.#values.delete(key);
+    this.#young.delete(key);
+    this.#old.delete(key);
   }
 
   get size(): number {
-    return this.#values.size;
+    return this.#young.size + this.#old.size;
   }
 }

@@ -8,6 +8,7 @@ const count = 10_000;
 
 test.each(weathers.filter((weather) => ['wrong hosts', 'wrong nodes', 'no store'].includes(weather)))(
   '%s',
+  { timeout: 300_000 },
   async (weather) => {
     const seeds = { from: weathers.indexOf(weather) * count, count };
     const tally = await runWorlds(seeds, weather, (ports) => new VersionedPermissionCache(ports));

@@ -6,13 +6,17 @@ import { runWorlds, told, weathers } from './race/world.ts';
 /** Of each weather: 50,000 in all, with the other file of the race. */
 const count = 10_000;
 
-test.each(weathers.filter((weather) => ['quiet', 'losses'].includes(weather)))('%s', async (weather) => {
-  const seeds = { from: weathers.indexOf(weather) * count, count };
-  const tally = await runWorlds(seeds, weather, (ports) => new VersionedPermissionCache(ports));
-  console.log(told(weather, tally));
-  expect(tally.worlds).toBe(count);
-  expect(tally.late).toBeGreaterThan(1_000);
-  expect(tally.staleGrants).toBe(0);
-  expect(tally.staleAnswers).toBe(0);
-  expect(tally.lateAfterInvalidation).toBe(0);
-});
+test.each(weathers.filter((weather) => ['quiet', 'losses'].includes(weather)))(
+  '%s',
+  { timeout: 300_000 },
+  async (weather) => {
+    const seeds = { from: weathers.indexOf(weather) * count, count };
+    const tally = await runWorlds(seeds, weather, (ports) => new VersionedPermissionCache(ports));
+    console.log(told(weather, tally));
+    expect(tally.worlds).toBe(count);
+    expect(tally.late).toBeGreaterThan(1_000);
+    expect(tally.staleGrants).toBe(0);
+    expect(tally.staleAnswers).toBe(0);
+    expect(tally.lateAfterInvalidation).toBe(0);
+  },
+);

@@ -43,7 +43,7 @@ const cacheAside: MakeCache = (ports) => {
   return new VersionedPermissionCache({ ...ports, store: careless });
 };
 
-describe('what each protection of the store is there for', () => {
+describe('what each protection of the store is there for', { timeout: 300_000 }, () => {
   test('permissions without versions are stale for as long as they lie there', async () => {
     expect(await found('losses', staleGrants, cacheAside)).toBeGreaterThan(0);
   });
@@ -71,7 +71,7 @@ describe('what each protection of the store is there for', () => {
   });
 });
 
-describe('what each protection of the cache is there for', () => {
+describe('what each protection of the cache is there for', { timeout: 300_000 }, () => {
   test.each<readonly [string, Weather, string, string]>([
     ['memory asks for versions', 'no store', 'now - confirmed.askedAt < freshMs ? ', 'true ? '],
     ['freshness runs from when the question began', 'no store', 'askedAt: latest', 'askedAt: this.#ports.clock()'],

@@ -95,6 +95,7 @@ export interface Missing {
 }
 
 const timeoutMs = 250;
+const late = Symbol('late');
 
 export class SimulatedValkey {
   readonly #schedule: Schedule;
@@ -162,9 +163,9 @@ export class SimulatedValkey {
       await this.#schedule.sleep(this.#trouble.back());
       return answer;
     };
-    const limit = this.#schedule.sleep(timeoutMs).then(() => Promise.reject(new Unavailable('Valkey')));
-    limit.catch(() => {});
-    return Promise.race([work(), limit]);
+    const answer = await Promise.race([work(), this.#schedule.sleep(timeoutMs).then(() => late)]);
+    if (answer === late) throw new Unavailable('Valkey');
+    return answer as T;
   }
 
   /** What it knew until now, which a replica may still be at. */

@@ -52,7 +52,7 @@ export const emptyTally = (): Tally => ({
 
 export type MakeCache = (ports: PermissionCachePorts) => PermissionCache;
 
-const lengthMs = 6_000;
+const lengthMs = 5_000;
 const hourMs = 3_600_000;
 
 export async function runWorld(
@@ -129,7 +129,7 @@ export async function runWorld(
         tally.unavailable++;
       }
       if (permission) judge(permission, asked, index);
-      await schedule.sleep(draw() < 0.1 ? between(500, 2_500) : between(5, 250));
+      await schedule.sleep(draw() < 0.1 ? between(500, 2_500) : between(10, 400));
     }
   };
 
