@@ -42,7 +42,7 @@ beforeAll(async () => {
     body: JSON.stringify(own),
   });
   expect(registered.status).toBe(201);
-}, 120_000);
+}, 300_000);
 afterAll(() => world?.end());
 
 interface Tally {
@@ -108,7 +108,7 @@ test('no confusion of tenants shows anything, and each looks like nothing', asyn
   expect(await rowsOf(b)).toEqual(before);
   const after = await readAll(world, b);
   expect([...b.shown].filter((text) => !after.texts.has(text))).toEqual([]);
-}, 180_000);
+}, 600_000);
 
 /** Requests of A with what is B's, on the routes of one noun. */
 async function attack(routes: readonly Route[], each: number, adopted: Set<string>, tally: Tally) {

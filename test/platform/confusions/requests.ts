@@ -75,6 +75,8 @@ const idsOf = (names: Names): readonly string[] => [
   ...names.modules,
   ...names.assignments,
   ...names.breakGlasses,
+  ...names.requests,
+  ...names.holds,
   ...names.people,
   names.tenant,
 ];
@@ -89,6 +91,8 @@ function idsFor(parameter: string, names: Names): readonly string[] {
   if (parameter === 'permission') return ['pay'];
   if (parameter === 'assignmentId') return names.assignments;
   if (parameter === 'breakGlassId') return names.breakGlasses;
+  if (parameter === 'requestId') return names.requests;
+  if (parameter === 'holdId') return names.holds;
   if (parameter === 'tenantId') return [names.tenant];
   return idsOf(names);
 }
@@ -226,6 +230,15 @@ function bodyOf(route: Route, own: Member, names: Names, draws: Draws): string {
       { reason: 'an emergency', minutes: 1, tenant },
     ],
     'POST /v1/break-glass/{breakGlassId}/review': [{ verdict: 'justified', comment: 'Looks right.' }],
+    'POST /v1/privacy/requests': [
+      { type: 'access', subject: person },
+      { type: 'erasure', subject: person, tenant },
+      { type: 'restriction', subject: person },
+    ],
+    'POST /v1/privacy/requests/{requestId}/verify': [{ method: 'in_person' }],
+    'POST /v1/privacy/requests/{requestId}/refuse': [{ reason: 'no' }],
+    'POST /v1/privacy/requests/{requestId}/extend': [{ reason: 'many' }],
+    'POST /v1/holds': [{ matter: 'mine', custodian: 'me', scope: { all: true }, tenant }],
     'PUT /v1/policy': [
       { catalogue: [{ action: `${draws.pick(names.actions)}`, tier: 'bulk' }], tiers: {}, schema_mode: 'flag' },
       { catalogue: [], tiers: {}, schema_mode: 'flag', tenant },
@@ -347,6 +360,8 @@ export async function ghostOf(world: World, { names, authorization }: Stranger):
       modules: list(names.modules),
       assignments: list(names.assignments, id),
       breakGlasses: list(names.breakGlasses, id),
+      requests: list(names.requests, id),
+      holds: list(names.holds, id),
       people: list(names.people),
       emails: list(names.emails),
       ips: list(names.ips, (ip) => ip.replace('198.51.', '203.0.')),

@@ -13,6 +13,8 @@ export interface Names {
   readonly modules: readonly string[];
   readonly assignments: readonly string[];
   readonly breakGlasses: readonly string[];
+  readonly requests: readonly string[];
+  readonly holds: readonly string[];
   readonly people: readonly string[];
   readonly emails: readonly string[];
   readonly ips: readonly string[];
@@ -113,6 +115,15 @@ async function makeTenant(world: World, admin: string, tag: string): Promise<Mad
     await ask(201, 'POST', '/v1/assignments', all, { user: administrator, role: 'trailkeep:admin' }),
   ];
   const broken = await ask(201, 'POST', '/v1/break-glass', all, { reason: `${tag} has an emergency`, minutes: 60 });
+  const requests = [
+    await ask(201, 'POST', '/v1/privacy/requests', all, { type: 'access', subject: `${tag}-person-1` }),
+    await ask(201, 'POST', '/v1/privacy/requests', all, { type: 'erasure', subject: `${tag}-person-2` }),
+  ];
+  const held = await ask(201, 'POST', '/v1/holds', all, {
+    matter: `${tag} v. everybody`,
+    custodian: `${tag} counsel`,
+    scope: { all: true },
+  });
   await ask(201, 'POST', `/v1/tenants/${tenant}/issuers`, admin, {
     name: `${tag} people`,
     issuer: world.issuers.shared,
@@ -163,6 +174,8 @@ async function makeTenant(world: World, admin: string, tag: string): Promise<Mad
       modules,
       assignments: given.map(({ id }: { id: string }) => id),
       breakGlasses: [broken.id],
+      requests: requests.map(({ id }: { id: string }) => id),
+      holds: [held.id],
       people,
       emails: people.map((one) => `${one}@example.org`),
       ips,
