@@ -26,6 +26,7 @@ import { openBreakGlass, openGuard, openNewId, openNotices, openRecorder } from 
 import { eventBy } from '#functions/runtime/recorder.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
 import { listQuery, nextOf } from './list-page.ts';
+import { requireWholeTenant } from './record-change.ts';
 
 export interface BreakGlassPorts {
   readonly guard: Guard;
@@ -120,6 +121,7 @@ async function end(ports: BreakGlassPorts, request: HttpRequest): Promise<HttpRe
 async function review(ports: BreakGlassPorts, request: HttpRequest): Promise<HttpResponse> {
   const at = circumstancesOf(request);
   const caller = await ports.guard.require(request, 'breakglass:review', at);
+  requireWholeTenant(caller);
   const one = await ports.breakGlass.get(caller.tenant, request.params.breakGlassId!);
   if (!one) throw nothing();
   await ports.guard.require(request, 'breakglass:review', at, { kind: 'break_glass', user: one.principal });
@@ -151,7 +153,9 @@ async function requireEither(ports: BreakGlassPorts, request: HttpRequest) {
   const at = circumstancesOf(request);
   const ask = (permission: OwnPermission) => ports.guard.require(request, permission, at);
   try {
-    return { caller: await ask('breakglass:review'), reviewer: true };
+    const caller = await ask('breakglass:review');
+    requireWholeTenant(caller);
+    return { caller, reviewer: true };
   } catch (error) {
     if (!(error instanceof Problem && error.fault.code === 'forbidden')) throw error;
     return { caller: await ask('breakglass:use'), reviewer: false };

@@ -209,6 +209,16 @@ describe('listed', () => {
     expect((await ask(person('mallory'), 'GET', '')).status).toBe('forbidden');
   });
 
+  test('a reviewer’s key of one project reviews nothing: emergencies are the whole tenant’s', async () => {
+    const { json } = await begin(ann);
+    const key: Caller = { ...{ tenant: tenantA, kind: 'key', keyId: 'k', eventsPerSecond: 1 }, scopes: ['breakglass:review'] };
+    const confined: Caller = { ...key, project: 'shop' };
+    expect((await ask(key, 'GET', '')).json.break_glass).toHaveLength(1);
+    expect((await ask(confined, 'GET', '')).status).toBe('forbidden');
+    expect((await review(confined, json.id, 60)).status).toBe('forbidden');
+    expect((await review(key, json.id, 60)).status).toBe(200);
+  });
+
   test('another’s, another tenant’s and no id at all are not there', async () => {
     const { json } = await begin(ann);
     const strangers = [bob, person('rita', tenantB), person('ann', tenantB)];
