@@ -15,20 +15,28 @@ export function createPermissionMeter(clock: () => number, write: typeof metric 
   let due = clock() + everyMs;
   const add = (name: string, value: number) => {
     if (value > 0) sums.set(name, (sums.get(name) ?? 0) + value);
+  };
+  const writeIfDue = () => {
     if (clock() < due) return;
-    const written = sums;
+    for (const [name, sum] of sums) write(area, name, sum);
     sums = new Map();
     due = clock() + everyMs;
-    for (const [sumOf, sum] of written) write(area, sumOf, sum);
   };
   return {
     answered(layer, queries) {
       add(hits[layer], 1);
       add('queries', queries);
       add('queries_saved', queries === 0 ? 1 : 0);
+      writeIfDue();
     },
-    storeFailed: () => add('valkey_failed', 1),
-    denied: () => add('denied_unavailable', 1),
+    storeFailed() {
+      add('valkey_failed', 1);
+      writeIfDue();
+    },
+    denied() {
+      add('denied_unavailable', 1);
+      writeIfDue();
+    },
   };
 }
 
