@@ -211,7 +211,10 @@ describe('listed', () => {
 
   test('a reviewer’s key of one project reviews nothing: emergencies are the whole tenant’s', async () => {
     const { json } = await begin(ann);
-    const key: Caller = { ...{ tenant: tenantA, kind: 'key', keyId: 'k', eventsPerSecond: 1 }, scopes: ['breakglass:review'] };
+    const key: Caller = {
+      ...{ tenant: tenantA, kind: 'key', keyId: 'k', eventsPerSecond: 1 },
+      scopes: ['breakglass:review'],
+    };
     const confined: Caller = { ...key, project: 'shop' };
     expect((await ask(key, 'GET', '')).json.break_glass).toHaveLength(1);
     expect((await ask(confined, 'GET', '')).status).toBe('forbidden');
