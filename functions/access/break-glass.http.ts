@@ -26,7 +26,6 @@ import { openBreakGlass, openGuard, openNewId, openNotices, openRecorder } from 
 import { eventBy } from '#functions/runtime/recorder.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
 import { listQuery, nextOf } from './list-page.ts';
-import { requireWholeTenant } from './record-change.ts';
 
 export interface BreakGlassPorts {
   readonly guard: Guard;
@@ -34,6 +33,11 @@ export interface BreakGlassPorts {
   readonly recorder: Recorder;
   readonly notices: Notices;
   readonly newId: (now: Date) => string;
+}
+
+function requireWholeTenant(caller: Caller): void {
+  if (caller.project === undefined && caller.environment === undefined) return;
+  throw new Problem('forbidden', 'A break-glass is about the whole tenant; this key belongs to one project.');
 }
 
 const nothing = () => new Problem('not_found', 'There is no break-glass with this id.');
