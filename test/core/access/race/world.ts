@@ -188,7 +188,7 @@ export async function runWorlds(
   missing: Missing = {},
 ): Promise<Tally> {
   const tally = emptyTally();
-  const atOnce = 500;
+  const atOnce = 200;
   for (let first = seeds.from; first < seeds.from + seeds.count; first += atOnce) {
     const schedule = new Schedule();
     const last = Math.min(first + atOnce, seeds.from + seeds.count);
