@@ -23,9 +23,9 @@ function firstDecisionMs(): number {
   const policies = new URL('../core/access/policies.ts', import.meta.url).href;
   const script = `
     const { openCedar } = await import(${JSON.stringify(engine)});
-    const text = await import(${JSON.stringify(policies)});
+    const { policies } = await import(${JSON.stringify(policies)});
     const start = performance.now();
-    await openCedar(text);
+    await openCedar({ policies });
     process.stdout.write(String(performance.now() - start))`;
   const run = spawnSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' });
   if (run.status !== 0) throw new Error(run.stderr);

@@ -7,7 +7,7 @@
  */
 import { ownPermissions } from './guard.ts';
 
-/** Checked against the policies by test/core/access/policies.test.ts, and against every request by the engine. */
+/** Policies and the requests of decide.ts are checked against it by tests; decisions are made without it. */
 export const schema = `
 namespace Trailkeep {
   entity Permission;

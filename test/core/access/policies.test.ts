@@ -158,6 +158,14 @@ describe('what no role can lift', () => {
     expect(count.denied).toBeGreaterThan(4000);
   });
 
+  test('they decide the same without the schema, as functions run them', async () => {
+    const bare = await openCedar({ policies });
+    fc.assert(
+      fc.property(drawn, ({ request }) => expect(bare.decide(request)).toEqual(engine.decide(request))),
+      { numRuns: 2000 },
+    );
+  });
+
   test('each invariant is what refuses: without it the property breaks', async () => {
     const { 'no tenant reaches into another': _, ...without } = policies;
     const open = await openCedar({ policies: without, schema });
