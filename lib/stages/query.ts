@@ -3,7 +3,7 @@ import { Construct } from 'constructs';
 import type { DataStack } from '../data-stack.ts';
 import { speaksPostgres } from '../parts/database-env.ts';
 import { type Inside, makeVerb, type Place, type Verb } from '../parts/function.ts';
-import { readObjects, sealFields, send } from '../parts/grants.ts';
+import { openFields, readObjects, sealFields, send } from '../parts/grants.ts';
 
 export interface QueryProps extends Place {
   readonly data: DataStack;
@@ -34,12 +34,14 @@ export class Query extends Construct {
       permissions: [
         ...database.permissions,
         ...readObjects(data, data.segments, 'segments/'),
-        ...sealFields(data),
         ...send(data.critical, data.bulk),
       ],
     };
-    this.search = makeVerb(this, 'Search', props, { ...common, bundle: 'query-search', memoryMb: 1769 });
-    this.show = makeVerb(this, 'Show', props, { ...common, bundle: 'query-show', memoryMb: 1024 });
-    this.feed = makeVerb(this, 'Feed', props, { ...common, bundle: 'query-feed', memoryMb: 1024 });
+    // A tenant may ask for a person before it ever sent an event; what the others open was sealed under its key.
+    const search = { ...common, permissions: [...common.permissions, ...sealFields(data)] };
+    const open = { ...common, permissions: [...common.permissions, ...openFields(data)] };
+    this.search = makeVerb(this, 'Search', props, { ...search, bundle: 'query-search', memoryMb: 1769 });
+    this.show = makeVerb(this, 'Show', props, { ...open, bundle: 'query-show', memoryMb: 1024 });
+    this.feed = makeVerb(this, 'Feed', props, { ...open, bundle: 'query-feed', memoryMb: 1024 });
   }
 }

@@ -178,6 +178,11 @@ async function events({ ask, platform }: World, key: string): Promise<void> {
     await ask(200, 'GET', `/v1/events${path}`, key, undefined, { 'trailkeep-purpose': 'story' });
   }
   await ask(404, 'GET', '/v1/events/01890000-0000-7000-8000-000000000000', key);
+  // A tenant that asks before it ever sent anything: for a person, and for what there is.
+  for (const path of ['/v1/events?actor=ada', '/v1/events/feed', '/v1/events/01890000-0000-7000-8000-000000000000']) {
+    const { apiKey } = await platform.makeTenant('Asks first');
+    await ask(path.endsWith('0') ? 404 : 200, 'GET', path, apiKey);
+  }
 }
 
 /** A copy, a hold, an erasure, and one that leaves the key in the vault; then time passes. */
@@ -305,7 +310,7 @@ async function lostDocuments({ platform, names, s3, ask, produce }: World): Prom
   const lose = (Key: string) => s3.send(new DeleteObjectCommand({ Bucket: names.control, Key }));
   await lose(`tenants/${tenantId}.json`);
   await lose(`intake/${url.split('/').at(-1)}.json`);
-  await platform.call('POST', '/v1/events', { key: apiKey, json: bulk });
+  await platform.call('POST', '/v1/events', { key: apiKey, json: [bulk, critical] });
   await produce(url, bulk);
   await platform.settled();
 }
