@@ -161,7 +161,9 @@ describe('what no role can lift', () => {
   test('they decide the same without the schema, as functions run them', async () => {
     const bare = await openCedar({ policies });
     fc.assert(
-      fc.property(drawn, ({ request }) => expect(bare.decide(request)).toEqual(engine.decide(request))),
+      fc.property(drawn, ({ request }) => {
+        expect(bare.decide(request)).toEqual(engine.decide(request));
+      }),
       { numRuns: 2000 },
     );
   });
