@@ -56,10 +56,13 @@ const loadCedar = (): Promise<typeof Cedar> => import('@cedar-policy/cedar-wasm/
 function answerOf(answer: Cedar.AuthorizationAnswer): PolicyAnswer {
   if (answer.type === 'failure') throw new Error(`Cedar refused a request: ${linesOf(answer.errors)}`);
   const { decision, diagnostics } = answer.response;
+  // Cedar names them in an order of its own, which changes from engine to engine.
   return {
     decision,
-    reasons: diagnostics.reason,
-    errors: diagnostics.errors.map(({ policyId, error }) => ({ policy: policyId, message: error.message })),
+    reasons: [...diagnostics.reason].sort(),
+    errors: diagnostics.errors
+      .map(({ policyId, error }) => ({ policy: policyId, message: error.message }))
+      .sort((a, b) => (a.policy < b.policy ? -1 : 1)),
   };
 }
 

@@ -137,7 +137,7 @@ function everyAllowed(holds: (one: Drawn) => boolean) {
       count.allowed++;
       expect(holds(one)).toBe(true);
     }),
-    { numRuns: 10_000 },
+    { numRuns: 6000 },
   );
   return count;
 }
@@ -164,7 +164,7 @@ describe('what no role can lift', () => {
       fc.property(drawn, ({ request }) => {
         expect(bare.decide(request)).toEqual(engine.decide(request));
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     );
   });
 
