@@ -1,5 +1,5 @@
 /** Requests of data subjects: from the letter that came in to the package or the certificate. */
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import type { PrivacyRequestBody, PrivacyRequestView } from '#client/privacy.ts';
 import type { LegalBasis } from '#core/privacy/legal-basis.ts';
 import {
@@ -72,7 +72,9 @@ async function run(invocation: Invocation): Promise<number> {
       const which = id();
       const part = whole(flags, 'part', 1, 9999) ?? 1;
       const file = text(flags, 'out') ?? `privacy-${which}-${part}.zip`;
-      // Personal data: for the one who runs this, and nobody over a file that is there.
+      // Before it is asked for: that it was taken is noted there.
+      if (existsSync(file)) throw new UsageError(`${file} is there already; say --out FILE.`);
+      // Personal data: for the one who runs this alone.
       writeFileSync(file, await privacy.package(which, part), { mode: 0o600, flag: 'wx' });
       say({ out }, json ? `${JSON.stringify({ file })}\n` : `${file}\n`);
       return 0;

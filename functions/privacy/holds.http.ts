@@ -29,6 +29,7 @@ import { eventBy } from '#functions/runtime/recorder.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
 import { type BoxPorts, openBoxes, sealBox, subjectKey } from './boxes.ts';
 import { nextOf, pageQuery } from './page-query.ts';
+import { requireWholeTenant } from './whole-tenant.ts';
 
 export interface HoldsPorts extends BoxPorts {
   readonly guard: Guard;
@@ -39,7 +40,7 @@ export interface HoldsPorts extends BoxPorts {
 }
 
 export async function holds(ports: HoldsPorts, request: HttpRequest): Promise<HttpResponse> {
-  const caller = await ports.guard.require(request, 'holds:manage', circumstancesOf(request));
+  const caller = requireWholeTenant(await ports.guard.require(request, 'holds:manage', circumstancesOf(request)));
   const { holdId } = request.params;
   if (holdId !== undefined) {
     const found = await ports.holds.get(caller.tenant, holdId);

@@ -22,6 +22,7 @@ import { privacyOpeners } from './openers.ts';
 import { nextOf, pageQuery } from './page-query.ts';
 import { requestViews } from './request-view.ts';
 import { stepEvent, take } from './step.ts';
+import { requireWholeTenant } from './whole-tenant.ts';
 
 export interface RequestsPorts extends ExecutePorts {
   readonly guard: Guard;
@@ -31,7 +32,8 @@ export async function requests(ports: RequestsPorts, request: HttpRequest): Prom
   const verb = request.params.requestId === undefined ? '' : (/\/([a-z]+)$/.exec(request.path)?.[1] ?? 'one');
   const approves = verb === 'approve' || verb === 'refuse';
   const at = circumstancesOf(request);
-  const caller = await ports.guard.require(request, approves ? 'privacy:approve' : 'privacy:request', at);
+  const permission = approves ? 'privacy:approve' : 'privacy:request';
+  const caller = requireWholeTenant(await ports.guard.require(request, permission, at));
   const route = `${request.method} ${verb}`;
   if (route === 'POST ') return open(ports, request, caller);
   if (route === 'GET ') return list(ports, request, caller);

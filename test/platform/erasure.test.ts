@@ -275,6 +275,30 @@ describe('other requests', () => {
   });
 });
 
+describe('the schedule and strangers', () => {
+  test('a request that is due soon is told of once', async () => {
+    const { id } = await ask(201, 'POST', '/v1/privacy/requests', officer, { type: 'access', subject: 'grace' });
+    await sql`update privacy.request set due_at = now() + interval '4 days' where id = ${id}`;
+    expect(await platform.functions.invoke('privacy-advance', {})).toMatchObject({ noticed: 1, failed: 0 });
+    expect(await platform.functions.invoke('privacy-advance', {})).toMatchObject({ noticed: 0, failed: 0 });
+    await platform.settled();
+    const { events } = await ask(200, 'GET', '/v1/events?action=privacy.request.due', officer);
+    expect(events).toHaveLength(1);
+  });
+
+  test('a key of one project, or without the permission, does nothing here', async () => {
+    await ask(201, 'POST', '/v1/projects', officer, { id: 'shop' });
+    const make = async (json: object) => (await ask(201, 'POST', '/v1/keys', officer, { name: 'x', ...json })).key;
+    const shop = await make({ scopes: ['privacy:request', 'holds:manage'], project: 'shop' });
+    const reader = await make({ scopes: ['events:read'] });
+    for (const key of [shop, reader]) {
+      for (const path of ['/v1/privacy/requests', '/v1/holds']) {
+        expect((await ask(403, 'GET', path, key)).code).toBe('forbidden');
+      }
+    }
+  });
+});
+
 async function packageOf(id: string): Promise<Record<string, string>> {
   const response = await fetch(`${platform.apiUrl}${requestPath(id, 'package')}`, {
     headers: { authorization: `Bearer ${officer}` },
