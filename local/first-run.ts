@@ -16,7 +16,6 @@ export interface LocalAccess {
 }
 
 const tenantName = 'Acme';
-const tenantScopes = ['events:write', 'events:read', 'keys:manage', 'policy:manage'];
 
 /** Migrates the database and makes sure that there is a tenant with a key that works. */
 export async function welcome(platform: Platform): Promise<LocalAccess> {
@@ -68,6 +67,6 @@ async function makeTenant(
     return JSON.parse(text) as Record<string, unknown>;
   };
   const tenantId = before ?? String((await post('/v1/tenants', { name: tenantName })).id);
-  const { key } = await post(`/v1/tenants/${tenantId}/keys`, { name: 'First key', scopes: tenantScopes });
+  const { key } = await post(`/v1/tenants/${tenantId}/keys`, { name: 'First key' });
   return { tenantId, apiKey: String(key) };
 }

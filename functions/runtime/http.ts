@@ -135,7 +135,9 @@ const doorsTried: ReadonlySet<string> = new Set(['unauthenticated', 'forbidden',
 /** Who was refused, where and by which code; never what was asked for, which can be a person's name. */
 function traceRefusal({ requestContext, httpMethod, resource }: APIGatewayProxyEvent, { fault }: Problem): void {
   if (!doorsTried.has(fault.code)) return;
-  const { tenant, keyId } = requestContext.authorizer ?? {};
+  const { tenant, kind, keyId: id } = requestContext.authorizer ?? {};
+  // A person's id may be a name or an address, and traces outlive an erasure.
+  const keyId = kind === 'person' ? 'a person' : id;
   const { requestId } = requestContext;
   logger.info('refused', { code: fault.code, route: `${httpMethod} ${resource}`, tenant, keyId, requestId });
 }
