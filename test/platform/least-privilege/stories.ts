@@ -178,6 +178,9 @@ async function events({ ask, platform }: World, key: string): Promise<void> {
     await ask(200, 'GET', `/v1/events${path}`, key, undefined, { 'trailkeep-purpose': 'story' });
   }
   await ask(404, 'GET', '/v1/events/01890000-0000-7000-8000-000000000000', key);
+  // The key of a tenant is made by whichever writer meets it first.
+  await ask(202, 'POST', '/v1/events', (await platform.makeTenant('Bulk first')).apiKey, bulk);
+  await platform.settled();
   // A tenant that asks before it ever sent anything: for a person, and for what there is.
   for (const path of ['/v1/events?actor=ada', '/v1/events/feed', '/v1/events/01890000-0000-7000-8000-000000000000']) {
     const { apiKey } = await platform.makeTenant('Asks first');
