@@ -517,12 +517,13 @@ AS $function$
 declare
   of_tenant uuid := case when tg_op = 'DELETE' then old.tenant_id else new.tenant_id end;
   of_principal text := '*';
+  at_least bigint := (extract(epoch from clock_timestamp()) * 1000000)::bigint;
 begin
   if tg_table_name = 'assignment' then
     of_principal := new.user_id;
   end if;
-  insert into access.permission_version as held (tenant_id, principal, version) values (of_tenant, of_principal, 1)
-    on conflict (tenant_id, principal) do update set version = held.version + 1;
+  insert into access.permission_version as held (tenant_id, principal, version) values (of_tenant, of_principal, at_least)
+    on conflict (tenant_id, principal) do update set version = greatest(held.version + 1, at_least);
   return null;
 end $function$
 ;

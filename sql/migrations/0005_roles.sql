@@ -71,18 +71,20 @@ create policy tenant on access.permission_version to trailkeep_app, trailkeep_ow
 grant select on access.permission_version to trailkeep_app;
 
 -- Raises the version in the transaction of the change: whoever sees the change sees the version, and the other way
--- round. A definer, because the application may not write versions.
+-- round. It is at least the time in µs, so that a database restored to yesterday hands out no version a second time
+-- for other permissions, which a cache may still hold. A definer, because the application may not write versions.
 create function access.raise_permission_version() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
   of_tenant uuid := case when tg_op = 'DELETE' then old.tenant_id else new.tenant_id end;
   of_principal text := '*';
+  at_least bigint := (extract(epoch from clock_timestamp()) * 1000000)::bigint;
 begin
   if tg_table_name = 'assignment' then
     of_principal := new.user_id;
   end if;
-  insert into access.permission_version as held (tenant_id, principal, version) values (of_tenant, of_principal, 1)
-    on conflict (tenant_id, principal) do update set version = held.version + 1;
+  insert into access.permission_version as held (tenant_id, principal, version) values (of_tenant, of_principal, at_least)
+    on conflict (tenant_id, principal) do update set version = greatest(held.version + 1, at_least);
   return null;
 end $$;
 revoke all on function access.raise_permission_version() from public;
