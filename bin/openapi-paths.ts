@@ -99,9 +99,10 @@ const policy = object(
     tiers: { type: 'object' },
     schema_mode: { enum: ['refuse', 'flag'] },
     purposes: array(text),
+    processing: { type: 'object' },
     schemas: array(object({ action: text, version: { type: 'integer' } })),
   },
-  ['purposes'],
+  ['purposes', 'processing'],
 );
 const registered = object({ action: text, version: { type: 'integer' }, schema: { type: 'object' } });
 export const list = (name: string, items: Schema) => object({ [name]: array(items), next: maybe(text) });

@@ -2,6 +2,7 @@
 import type { CatalogueRule, Scope } from '#core/access/access.ts';
 import type { Category, Crud, DataClass, JsonObject, OutcomeResult, Severity, Tier } from '#core/event/event.ts';
 import type { ShownEvent } from '#core/privacy/open.ts';
+import type { ProcessingStatements } from '#core/privacy/package.ts';
 
 /** One event is durable. */
 export interface Receipt {
@@ -154,9 +155,12 @@ export interface PolicyBody {
   readonly schema_mode?: 'refuse' | 'flag';
   /** What readers may say that they read for; without the list any word will do. */
   readonly purposes?: readonly string[];
+  /** What data subjects are told of the processing, with a copy of their data. */
+  readonly processing?: ProcessingStatements;
 }
 
-export type Policy = Required<PolicyBody> & {
+export type Policy = Required<Omit<PolicyBody, 'processing'>> & {
+  readonly processing?: ProcessingStatements;
   /** Pass it as `ifVersion` to change what you read and nothing newer. */
   readonly version: number;
   readonly schemas: readonly SchemaName[];

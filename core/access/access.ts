@@ -1,5 +1,6 @@
 /** Who may call what. Keys, scopes, tenants and the policy a tenant sets. */
 import type { Category, Crud, Severity, Tier } from '#core/event/event.ts';
+import type { ProcessingStatements } from '../privacy/package.ts';
 import { ownPermissions } from './guard.ts';
 import type { Person, PrincipalKind } from './principal.ts';
 
@@ -78,6 +79,8 @@ export interface TenantPolicy {
   readonly schemaMode: 'refuse' | 'flag';
   /** What readers may say that they read for; absent means any word. */
   readonly purposes?: readonly string[];
+  /** What data subjects are told of the processing, with a copy of their data. */
+  readonly processing?: ProcessingStatements;
   readonly schemas: readonly RegisteredSchema[];
 }
 

@@ -1,6 +1,7 @@
 /** What a tenant decides for itself, as it comes over HTTP and as it is published. */
 import * as z from 'zod';
 import { categories, crudLetters, severities, tiers } from '#core/event/event.ts';
+import { type ProcessingStatements, statementNames } from '../privacy/package.ts';
 import type { CatalogueRule, TenantPolicy } from './access.ts';
 import type { Tenant, TenantSettings } from './ports.ts';
 import { purposeShape } from './principal.ts';
@@ -36,6 +37,10 @@ export const policyBody = z.strictObject({
   tiers: z.partialRecord(z.enum(categories), z.enum(tiers)).default({}),
   schema_mode: z.enum(['refuse', 'flag']).default('refuse'),
   purposes: z.array(z.string().regex(purposeShape, 'must be a word of 2 to 64 of a-z 0-9 _ -')).max(100).optional(),
+  processing: z
+    .partialRecord(z.enum(statementNames), z.string().trim().min(1).max(4096))
+    .optional()
+    .describe('What data subjects are told, GDPR Art. 15(1)(a) to (h) and 15(2)'),
 });
 
 /** The settings that a body stands for; the schemas stay as they are. */
@@ -45,6 +50,7 @@ export function settingsOf(body: z.output<typeof policyBody>, schemas: TenantSet
     tiers: body.tiers as TenantSettings['tiers'],
     schemaMode: body.schema_mode,
     ...(body.purposes === undefined ? {} : { purposes: body.purposes }),
+    ...(body.processing === undefined ? {} : { processing: body.processing as ProcessingStatements }),
     schemas,
   };
 }

@@ -99,7 +99,10 @@ export interface ProjectRegistry {
 }
 
 /** What a tenant sets itself; with `v`, `tenant` and `name` added it is the published TenantPolicy. */
-export type TenantSettings = Pick<TenantPolicy, 'catalogue' | 'tiers' | 'schemaMode' | 'schemas' | 'purposes'>;
+export type TenantSettings = Pick<
+  TenantPolicy,
+  'catalogue' | 'tiers' | 'schemaMode' | 'schemas' | 'purposes' | 'processing'
+>;
 
 export interface PolicyRegistry {
   /** The settings and their version; version 0 and the empty settings when none were ever put. */

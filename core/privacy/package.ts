@@ -25,10 +25,17 @@ export interface PackageAbout {
   readonly statements: ProcessingStatements;
 }
 
-/** What the controller has said about its processing. Nothing is invented where it said nothing. */
-export type ProcessingStatements = Partial<
-  Readonly<Record<'purposes' | 'recipients' | 'retention' | 'source' | 'automated_decisions' | 'transfers', string>>
->;
+/** What only the controller can say about its processing; its policy says it. */
+export const statementNames = [
+  'purposes',
+  'recipients',
+  'retention',
+  'source',
+  'automated_decisions',
+  'transfers',
+] as const;
+/** What it has said. Nothing is invented where it said nothing. */
+export type ProcessingStatements = Partial<Readonly<Record<(typeof statementNames)[number], string>>>;
 
 const unsaid = 'The controller has not stated this here. You may ask it, and it must answer.';
 

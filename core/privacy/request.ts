@@ -135,8 +135,9 @@ export function move(request: PrivacyRequest, made: Move): Result<PrivacyRequest
   const refused = state === undefined ? wrongState(request, made.step) : objection(request, made);
   if (refused) return { ok: false, fault: refused };
   const { subjectRef, ...rest } = request;
-  // Once an erasure is done nobody can say whose it was.
-  const forgets = request.type === 'erasure' && (state === 'completed' || state === 'partially_completed');
+  // Once an erasure is done nobody can say whose it was; a request that it overtook says it no more either.
+  const erased = request.type === 'erasure' && (state === 'completed' || state === 'partially_completed');
+  const forgets = erased || made.step === 'abandon';
   return ok({
     ...rest,
     ...(subjectRef === undefined || forgets ? {} : { subjectRef }),

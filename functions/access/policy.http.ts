@@ -154,6 +154,7 @@ const policyAnswer = ({ version, settings }: Versioned): HttpResponse => ({
     tiers: settings.tiers,
     schema_mode: settings.schemaMode,
     ...(settings.purposes === undefined ? {} : { purposes: settings.purposes }),
+    ...(settings.processing === undefined ? {} : { processing: settings.processing }),
     schemas: settings.schemas.map(({ action, version: of }) => ({ action, version: of })),
   },
 });

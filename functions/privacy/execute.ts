@@ -5,6 +5,7 @@
  * at once end in one result, since a step is stored by one of them only.
  */
 import type { EventInput } from '#core/event/event.ts';
+import type { ProcessingStatements } from '#core/privacy/package.ts';
 import type { Cipher, DataKey, KeyLifecycle, SubjectKeys } from '#core/privacy/ports.ts';
 import type { PrivacyRequest, Sample } from '#core/privacy/request.ts';
 import type { Deliveries } from '#core/privacy/request-ports.ts';
@@ -17,9 +18,15 @@ export interface ExecutePorts extends StepPorts, BuildPorts {
   readonly subjectKeys: SubjectKeys;
   readonly cipher: Cipher;
   readonly deliveries: Deliveries;
-  readonly controllerOf: (tenant: string) => Promise<string>;
+  readonly controllerOf: (tenant: string) => Promise<Controller>;
   readonly ids: { uuidv7(now: Date): string };
   readonly clock: () => Date;
+}
+
+/** Who answers, and what it says of its processing. */
+export interface Controller {
+  readonly name: string;
+  readonly statements: ProcessingStatements;
 }
 
 /** Writers keep a key for five minutes; one more for clocks and for what is on its way. */
@@ -76,14 +83,15 @@ async function answer(ports: ExecutePorts, request: PrivacyRequest, subject: str
   if (!key) return take(ports, request, { step: 'abandon', at: ports.clock() });
   const generatedAt = ports.clock();
   const run = ports.ids.uuidv7(generatedAt);
+  const controller = await ports.controllerOf(tenant);
   const earlier = await ports.deliveries.of(tenant, subjectRef!);
   const parts = await buildPackage(ports, request, key, run, {
     delivery: run,
     subject,
     generatedAt,
-    controller: await ports.controllerOf(tenant),
     recipients: [...new Set(earlier.map(({ kind, recipient }) => `${kind}: ${recipient}`))],
-    statements: {},
+    controller: controller.name,
+    statements: controller.statements,
   });
   const notes = { package: { run, parts } };
   return take(ports, request, { step: 'complete', at: ports.clock(), notes }, { subject });

@@ -9,6 +9,7 @@ import {
   openIds,
   openKeyLifecycle,
   openPackages,
+  openPolicies,
   openPrivacyRequests,
   openRecorder,
   openSha256,
@@ -31,8 +32,11 @@ export const privacyOpeners: Openers<ExecutePorts> = {
   ids: openIds,
   clock: openClock,
   controllerOf: async () => {
-    const tenants = await openTenants();
-    return async (tenant) => (await tenants.get(tenant))?.name ?? 'the controller';
+    const [tenants, policies] = [await openTenants(), await openPolicies()];
+    return async (id) => {
+      const [tenant, { settings }] = await Promise.all([tenants.get(id), policies.get(id)]);
+      return { name: tenant?.name ?? 'the controller', statements: settings.processing ?? {} };
+    };
   },
   subjectEvents: async () =>
     createSubjectEvents({

@@ -25,6 +25,8 @@ beforeAll(async () => {
   officer = tenant.apiKey;
   const json = { name: 'second', scopes: ['privacy:request', 'privacy:approve', 'holds:manage', 'events:read'] };
   second = (await call('POST', '/v1/keys', officer, json)).json.key;
+  const processing = { purposes: 'Security of the service' };
+  await call('PUT', '/v1/policy', officer, { processing });
   const { host, port } = platform.postgres;
   sql = postgres({ host, port, database: 'trailkeep', user: 'postgres', max: 1, onnotice: () => {} });
   const credentials = { accessKeyId: 'a', secretAccessKey: 'b' };
@@ -130,6 +132,11 @@ describe('a person’s data', () => {
     expect(files['data/events.jsonl']).toContain('[redacted: third party]');
     expect(files['data/events.csv']).toContain(`"'=HYPERLINK(""http://evil"")"`);
     expect(files['info/processing.json']).toContain('art_15_1_h');
+    expect(JSON.parse(files['info/processing.json']!)).toMatchObject({
+      controller: 'Lovelace Ltd',
+      'art_15_1_a purposes': 'Security of the service',
+      'art_15_2 transfers': expect.stringContaining('has not stated'),
+    });
   });
 
   test('is found while it is there', async () => {

@@ -114,6 +114,14 @@ describe('policy', () => {
     expect((await put(ports, body)).json.purposes).toBeUndefined();
   });
 
+  test('says what data subjects are told', async () => {
+    const ports = await withTenants();
+    const processing = { purposes: 'Security of the service, Art. 6(1)(f)', retention: 'One year' };
+    expect((await put(ports, { ...body, processing })).json.processing).toEqual(processing);
+    expect((await put(ports, { ...body, processing: { mood: 'good' } })).status).toBe(400);
+    expect((await get(ports)).json.processing).toEqual(processing);
+  });
+
   test('that was read before another change conflicts; the same again keeps its version', async () => {
     const ports = await withTenants();
     await put(ports, body);
