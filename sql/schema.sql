@@ -245,6 +245,8 @@ create table privacy.fence (
   tenant_id uuid not null,
   subject_ref bytea not null,
   until timestamp with time zone not null,
+  erased_at timestamp with time zone default now() not null,
+  lowered boolean default false not null,
   constraint fence_pkey PRIMARY KEY (tenant_id, subject_ref),
   constraint fence_subject_ref_check CHECK ((length(subject_ref) = 16))
 );
@@ -253,7 +255,7 @@ alter table privacy.fence enable row level security;
 alter table privacy.fence force row level security;
 create policy tenant on privacy.fence for * to trailkeep_app
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
-grant DELETE, INSERT, SELECT, UPDATE (until) on privacy.fence to trailkeep_app;
+grant DELETE, INSERT, SELECT, UPDATE (erased_at, lowered, until) on privacy.fence to trailkeep_app;
 
 create table privacy.legal_hold (
   tenant_id uuid not null,

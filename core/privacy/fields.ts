@@ -64,8 +64,7 @@ export function personalFields(event: Event, tags: Tags | undefined): PersonalFi
   const fields: PersonalField[] = [];
   const { actor, on_behalf_of, targets, context, outcome, changes, metadata, subject } = event;
   const actingPerson = isPersonActor(actor.type) ? actor.id : on_behalf_of?.find((one) => isPersonActor(one.type))?.id;
-  const concerned =
-    named(event, tags?.subject) ?? subject ?? targets?.find((one) => isPersonTarget(one.type))?.id ?? actingPerson;
+  const concerned = subject ?? targets?.find((one) => isPersonTarget(one.type))?.id ?? actingPerson;
   const stays = (at: string) => tags?.classes.get(at) === 'none';
   const add = (
     at: string,
@@ -118,6 +117,12 @@ export function personalFields(event: Event, tags: Tags | undefined): PersonalFi
     add(`/changes/${index}/after`, change.after, 'diff', concerned);
   });
   return fields;
+}
+
+/** The event with the subject that its schema points at, unless it names one itself: so it is found by that person. */
+export function withSubject(event: Event, tags: Tags | undefined): Event {
+  const subject = event.subject === undefined ? named(event, tags?.subject) : undefined;
+  return subject === undefined ? event : { ...event, subject };
 }
 
 /** The text at a pointer into the event. */

@@ -45,6 +45,13 @@ export interface WantedKey {
   readonly aliases: ReadonlySet<string>;
 }
 
+/** What a writer seals a subject's fields with. */
+export interface WritingKey {
+  readonly key: DataKey;
+  /** The subject was erased once: events received until then (ms since 1970) are sealed under a key that nobody keeps. */
+  readonly erased?: { readonly until: number; readonly key: DataKey };
+}
+
 /** How a map of many tenants' subjects names one. */
 export const subjectName = (tenant: string, subject: string): string => `${tenant}/${subject}`;
 
@@ -60,7 +67,7 @@ export interface SubjectKeys {
    * erasure is under way: a key that is stored nowhere. `aliases` (e-mail addresses) are remembered so that a search
    * by address finds the subject; they die with it.
    */
-  forWriting(wanted: readonly WantedKey[]): Promise<ReadonlyMap<string, DataKey>>;
+  forWriting(wanted: readonly WantedKey[]): Promise<ReadonlyMap<string, WritingKey>>;
   /**
    * The keys that envelopes name, as they are now: never cached past a request. An unknown id is `shredded`.
    * `forSubject` opens restricted keys too: a person may still ask for its own data (Art. 15 holds under Art. 18).
@@ -104,6 +111,6 @@ export interface KeyLifecycle {
   due(tenants: readonly string[], now: Date): Promise<readonly string[]>;
   /** Destroys retained keys whose time is over, except where a hold covers their subject. Resolves with their ids. */
   shredVaulted(tenant: string, now: Date): Promise<readonly string[]>;
-  /** Removes fences that ended. Resolves with how many. */
+  /** Lowers fences that ended, and forgets those after which nothing late can come any more. Resolves with how many. */
   lowerFences(tenant: string, now: Date): Promise<number>;
 }

@@ -22,7 +22,7 @@ const contextOf = ({ tenant, id, what }: BoxPlace): string => `privacy|${tenant}
  */
 export async function subjectKey(ports: BoxPorts, tenant: string, subject: string): Promise<DataKey> {
   const keys = await ports.subjectKeys.forWriting([{ tenant, subject, aliases: new Set() }]);
-  const key = keys.get(subjectName(tenant, subject))!;
+  const { key } = keys.get(subjectName(tenant, subject))!;
   const [opened] = (await ports.subjectKeys.open(tenant, [key.id], true)).values();
   if (opened?.state === 'live') return key;
   throw new Problem('erasure_under_way', 'This subject is being erased. Ask again when that is completed.');

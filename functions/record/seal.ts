@@ -6,7 +6,7 @@
  */
 import type { TenantPolicy } from '#core/access/access.ts';
 import type { Json } from '#core/event/event.ts';
-import { type PersonalField, personalFields } from '#core/privacy/fields.ts';
+import { type PersonalField, personalFields, withSubject } from '#core/privacy/fields.ts';
 import { type Cipher, type SubjectKeys, subjectName, type TenantKeys, type WantedKey } from '#core/privacy/ports.ts';
 import { sealEvent } from '#core/privacy/seal.ts';
 import { dropSecrets } from '#core/privacy/secrets.ts';
@@ -42,7 +42,7 @@ export async function seal(ports: SealPorts, lines: readonly EventLine[]): Promi
   let cards = 0;
   const planned = lines.map(({ event, line }): Planned => {
     const tags = tagsOf(policies.get(event.tenant), event.action);
-    const dropped = dropSecrets(event, line, tags);
+    const dropped = dropSecrets(withSubject(event, tags), line, tags);
     secrets += dropped.secrets;
     cards += dropped.cards;
     return { event: dropped.event, fields: personalFields(dropped.event, tags), free: tags !== undefined };
@@ -51,7 +51,12 @@ export async function seal(ports: SealPorts, lines: readonly EventLine[]): Promi
   if (cards > 0) metric('privacy', 'cardNumbersDropped', cards);
   const keys = await ports.subjectKeys.forWriting(wantedKeys(planned));
   return planned.map(({ event, fields, free }) => {
-    const of = (subject: string) => keys.get(subjectName(event.tenant, subject))!;
+    const receivedMs = Date.parse(event.received_at);
+    const of = (subject: string) => {
+      const { key, erased } = keys.get(subjectName(event.tenant, subject))!;
+      // It lay in a queue while the person was erased.
+      return erased && receivedMs <= erased.until ? erased.key : key;
+    };
     return sealEvent(event, fields, { tenant: ownKeys.get(event.tenant)!, of }, ports.cipher, free);
   });
 }

@@ -45,18 +45,21 @@ create policy tenant on privacy.subject_key to trailkeep_app
 grant select, insert, update (wrapped, subject_ref, tenant_key_version, state, ended_at)
   on privacy.subject_key to trailkeep_app;
 
--- One row is a subject whose erasure is under way: until then writers seal its fields under keys that nobody keeps.
+-- One row is a subject that was erased. Until the fence is lowered writers seal its fields under keys that nobody
+-- keeps; after that only in events that had been received before, for as long as one may still lie in a queue.
 create table privacy.fence (
   tenant_id uuid not null,
   subject_ref bytea not null check (length(subject_ref) = 16),
   until timestamptz not null,
+  erased_at timestamptz not null default now(),
+  lowered boolean not null default false,
   primary key (tenant_id, subject_ref)
 );
 alter table privacy.fence enable row level security;
 alter table privacy.fence force row level security;
 create policy tenant on privacy.fence to trailkeep_app
   using (tenant_id = any ((select sec.ctx_tenants())::uuid[]));
-grant select, insert, delete, update (until) on privacy.fence to trailkeep_app;
+grant select, insert, delete, update (until, erased_at, lowered) on privacy.fence to trailkeep_app;
 
 -- One row leads from another name of a subject (an e-mail address, as a keyed hash) to the subject.
 create table privacy.subject_alias (

@@ -20,6 +20,10 @@ export type RefOf = (tenant: string, subject: string) => Promise<string>;
 /** A subject gets a new key only before its fence: whoever loses this race twice meets a fence. */
 const triesMax = 5;
 
+/** Dead letters live for 14 days and may be sent again on the last of them. */
+const lateEventsMs = 15 * 24 * 3600_000;
+const forgetBefore = (now: Date): Date => new Date(now.getTime() - lateEventsMs);
+
 /** Opens the life of keys; what each method promises is in core/privacy/ports.ts. */
 export function createKeyLifecycle(
   sql: Sql,
@@ -38,7 +42,8 @@ export function createKeyLifecycle(
       if (held !== undefined) return { held };
       await tx`insert into privacy.fence (tenant_id, subject_ref, until)
         values (${tenant}, decode(${ref}, 'hex'), ${until})
-        on conflict (tenant_id, subject_ref) do update set until = greatest(fence.until, excluded.until)`;
+        on conflict (tenant_id, subject_ref) do update set until = greatest(fence.until, excluded.until),
+          erased_at = case when fence.lowered then now() else fence.erased_at end, lowered = false`;
       const done = await end(tx);
       await tx`delete from privacy.subject_alias where tenant_id = ${tenant} and subject_ref = decode(${ref}, 'hex')`;
       return { done };
@@ -106,7 +111,8 @@ export function createKeyLifecycle(
         contextKey,
         tenants,
         new Date(),
-        async (tx) => tx`select tenant_id from privacy.fence where until <= ${now}
+        async (tx) => tx`select tenant_id from privacy.fence
+          where (until <= ${now} and not lowered) or (lowered and erased_at <= ${forgetBefore(now)})
           union select tenant_id from privacy.vault_key where retain_until <= ${now}`,
         'read only',
       );
@@ -132,10 +138,12 @@ export function createKeyLifecycle(
       }),
 
     async lowerFences(tenant, now) {
-      const rows = await within(
-        tenant,
-        async (tx) => tx`delete from privacy.fence where tenant_id = ${tenant} and until <= ${now} returning 1`,
-      );
+      const rows = await within(tenant, async (tx) => {
+        await tx`delete from privacy.fence
+          where tenant_id = ${tenant} and lowered and erased_at <= ${forgetBefore(now)}`;
+        return tx`update privacy.fence set lowered = true
+          where tenant_id = ${tenant} and until <= ${now} and not lowered returning 1`;
+      });
       return rows.count;
     },
   };

@@ -6,7 +6,14 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Row, Sql, TransactionSql } from 'postgres';
-import { type DataKey, type OpenedKey, type SubjectKeys, subjectName, type WantedKey } from '#core/privacy/ports.ts';
+import {
+  type DataKey,
+  type OpenedKey,
+  type SubjectKeys,
+  subjectName,
+  type WantedKey,
+  type WritingKey,
+} from '#core/privacy/ports.ts';
 import { dataKeyOf, mac, openBytes, sealBytes } from '../crypto/cipher.ts';
 import { withTenants } from '../postgres/connect.ts';
 import { keyCacheMs, type TenantKeyRing, type TenantKeyStore } from './tenant-keys.ts';
@@ -15,6 +22,15 @@ import { keyCacheMs, type TenantKeyRing, type TenantKeyStore } from './tenant-ke
 const heldMax = 20_000;
 const refBytes = 16;
 const aliasBytes = 12;
+
+/** How far the clocks of those who receive events may be ahead of the database's. */
+const skewMs = 60_000;
+
+interface Held {
+  readonly key: WritingKey;
+  readonly aliases: ReadonlySet<string>;
+  readonly until: number;
+}
 
 interface Wanted extends WantedKey {
   readonly ring: TenantKeyRing;
@@ -28,10 +44,7 @@ export class PostgresSubjectKeys implements SubjectKeys {
   readonly #contextKey: Uint8Array;
   readonly #tenants: TenantKeyStore;
   readonly #now: () => number;
-  readonly #held = new Map<
-    string,
-    { readonly key: DataKey; readonly aliases: ReadonlySet<string>; readonly until: number }
-  >();
+  readonly #held = new Map<string, Held>();
 
   constructor(sql: Sql, contextKey: Uint8Array, tenants: TenantKeyStore, now: () => number = Date.now) {
     this.#sql = sql;
@@ -49,9 +62,9 @@ export class PostgresSubjectKeys implements SubjectKeys {
     return refOf(await this.#tenants.ring(tenant), subject);
   }
 
-  async forWriting(wanted: readonly WantedKey[]): Promise<ReadonlyMap<string, DataKey>> {
+  async forWriting(wanted: readonly WantedKey[]): Promise<ReadonlyMap<string, WritingKey>> {
     const now = this.#now();
-    const found = new Map<string, DataKey>();
+    const found = new Map<string, WritingKey>();
     const missing: WantedKey[] = [];
     for (const one of wanted) {
       const held = this.#held.get(subjectName(one.tenant, one.subject));
@@ -81,18 +94,25 @@ export class PostgresSubjectKeys implements SubjectKeys {
   }
 
   async #fetchOrMake(asked: readonly Wanted[], tenants: readonly string[]) {
-    const made = new Map<string, { readonly key: DataKey; readonly keep: boolean }>();
+    const made = new Map<string, { readonly key: WritingKey; readonly keep: boolean }>();
+    const erased = new Map<string, WritingKey['erased'] & object>();
     const rings = new Map(asked.map((one) => [one.tenant, one.ring]));
     const take = (rows: readonly Row[]) => {
       for (const row of rows) {
         const name = `${row.tenant_id}/${row.ref}`;
         const key = unwrap(rings.get(row.tenant_id)!, row);
-        if (key) made.set(name, { key, keep: true });
+        const before = erased.get(name);
+        if (key) made.set(name, { key: before ? { key, erased: before } : { key }, keep: true });
       }
     };
     await withTenants(this.#sql, this.#contextKey, tenants, new Date(), async (tx) => {
+      const fenced = new Set<string>();
+      for (const row of await fences(tx, asked)) {
+        const name = `${row.tenant_id}/${row.ref}`;
+        if (row.lowered) erased.set(name, { until: row.erased_at.getTime() + skewMs, key: dataKeyOf(randomBytes(32)) });
+        else fenced.add(name);
+      }
       take(await currentKeys(tx, asked));
-      const fenced = new Set((await fencedRefs(tx, asked)).map((row) => `${row.tenant_id}/${row.ref}`));
       const absent = asked.filter((one) => !made.has(`${one.tenant}/${one.ref}`));
       const fresh = absent.map((one) => ({ one, secret: randomBytes(32) }));
       const storable = fresh.filter(({ one }) => !fenced.has(`${one.tenant}/${one.ref}`));
@@ -107,7 +127,7 @@ export class PostgresSubjectKeys implements SubjectKeys {
         );
       for (const { one, secret } of fresh) {
         const name = `${one.tenant}/${one.ref}`;
-        if (!made.has(name)) made.set(name, { key: dataKeyOf(secret), keep: false });
+        if (!made.has(name)) made.set(name, { key: { key: dataKeyOf(secret) }, keep: false });
       }
       const known = asked.filter((one) => one.aliasNames.length > 0 && made.get(`${one.tenant}/${one.ref}`)!.keep);
       if (known.length > 0) await insertAliases(tx, known);
@@ -169,7 +189,7 @@ export class PostgresSubjectKeys implements SubjectKeys {
     return withTenants(this.#sql, this.#contextKey, [tenant], new Date(), async (tx) => query(tx), 'read only');
   }
 
-  #hold(name: string, held: { key: DataKey; aliases: ReadonlySet<string>; until: number }): void {
+  #hold(name: string, held: Held): void {
     this.#held.delete(name);
     this.#held.set(name, held);
     if (this.#held.size > heldMax) this.#held.delete(this.#held.keys().next().value!);
@@ -208,8 +228,8 @@ const currentKeys = (tx: TransactionSql, asked: readonly Wanted[]) =>
     join privacy.subject_key k on k.tenant_id = w.tenant and k.subject_ref = decode(w.ref, 'hex')
       and k.state in ('live', 'restricted')`;
 
-const fencedRefs = (tx: TransactionSql, asked: readonly Wanted[]) =>
-  tx`select f.tenant_id, w.ref from json_to_recordset(${refs(asked)}::text::json) as w (tenant uuid, ref text)
+const fences = (tx: TransactionSql, asked: readonly Wanted[]) =>
+  tx`select f.tenant_id, w.ref, f.lowered, f.erased_at from json_to_recordset(${refs(asked)}::text::json) as w (tenant uuid, ref text)
     join privacy.fence f on f.tenant_id = w.tenant and f.subject_ref = decode(w.ref, 'hex')`;
 
 const insertKeys = (tx: TransactionSql, fresh: readonly { readonly one: Wanted; readonly secret: Buffer }[]) => {
@@ -226,7 +246,8 @@ const insertKeys = (tx: TransactionSql, fresh: readonly { readonly one: Wanted; 
     select w.tenant, decode(w.id, 'base64'), decode(w.ref, 'hex'), w.version, decode(w.wrapped, 'base64')
     from json_to_recordset(${JSON.stringify(rows)}::text::json)
       as w (tenant uuid, ref text, id text, version integer, wrapped text)
-    where not exists (select from privacy.fence f where f.tenant_id = w.tenant and f.subject_ref = decode(w.ref, 'hex'))
+    where not exists (select from privacy.fence f where f.tenant_id = w.tenant and f.subject_ref = decode(w.ref, 'hex')
+      and not f.lowered)
     on conflict do nothing`;
 };
 

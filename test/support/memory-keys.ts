@@ -19,12 +19,12 @@ export class MemorySubjectKeys extends MemoryPlace implements SubjectKeys {
 
   async forWriting(wanted: readonly WantedKey[]) {
     this.reach();
-    const found = new Map<string, DataKey>();
+    const found = new Map<string, { readonly key: DataKey }>();
     for (const { tenant, subject, aliases } of wanted) {
       const name = subjectName(tenant, subject);
       const key = this.keys.get(name) ?? dataKeyOf(randomBytes(32));
       this.keys.set(name, key);
-      found.set(name, key);
+      found.set(name, { key });
       for (const alias of aliases) {
         const known = this.aliases.get(subjectName(tenant, alias)) ?? new Set();
         this.aliases.set(subjectName(tenant, alias), known.add(name));

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { View } from '#core/access/view.ts';
 import { canonical } from '#core/event/canonical.ts';
 import type { Event, Json } from '#core/event/event.ts';
-import { personalFields } from '#core/privacy/fields.ts';
+import { personalFields, withSubject } from '#core/privacy/fields.ts';
 import { neededKeys, showEvent } from '#core/privacy/open.ts';
 import type { DataKey, OpenedKey, TenantKeys } from '#core/privacy/ports.ts';
 import { sealEvent } from '#core/privacy/seal.ts';
@@ -198,7 +198,10 @@ describe('whose a value is', () => {
       ],
     };
     const tags = tagsOf(policy, 'patient.update');
-    const fields = personalFields(event({ metadata: { plan: 'gold', patient: 'p-1', x: 1 } }), tags);
+    const told = withSubject(event({ metadata: { plan: 'gold', patient: 'p-1', x: 1 } }), tags);
+    const fields = personalFields(told, tags);
+    expect(fields.find(({ at }) => at === '/subject')).toMatchObject({ value: 'p-1', owner: 'p-1', find: 'subject' });
+    expect(withSubject(event({ subject: 'own', metadata: { patient: 'p-1' } }), tags).subject).toBe('own');
     expect(fields.filter(({ at }) => at.startsWith('/metadata')).map(({ at, owner }) => [at, owner])).toEqual([
       ['/metadata/patient', 'p-1'],
       ['/metadata/x', 'p-1'],

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Event, Tier } from '#core/event/event.ts';
 import { uuidv7 } from '#core/event/uuid.ts';
+import { subjectName } from '#core/privacy/ports.ts';
 import type { EventLine } from '#core/record/envelope.ts';
 import { Unavailable } from '#core/record/ports.ts';
 import type { Segment, SegmentPlan } from '#core/record/segment.ts';
@@ -8,7 +9,7 @@ import { sweep } from '#functions/record/sweep.schedule.ts';
 import { type WritePorts, write } from '#functions/record/write.ts';
 import { packEnvelopes } from '#functions/runtime/envelope-codec.ts';
 import type { QueueMessage } from '#functions/runtime/queue.ts';
-import { nodeCipher } from '#stores/crypto/cipher.ts';
+import { dataKeyOf, nodeCipher } from '#stores/crypto/cipher.ts';
 import { tenantA, tenantB } from '#test/support/events.ts';
 import { MemoryControl } from '#test/support/memory.ts';
 import { MemorySubjectKeys } from '#test/support/memory-keys.ts';
@@ -214,6 +215,25 @@ describe('people in a batch', () => {
       expect(stored).toContain('"sealed"');
     }
     expect(row!.actor.id).toMatch(/^~/);
+  });
+
+  test('who were erased while an event lay in a queue stay erased, and what they do later is theirs', async () => {
+    const [live, lost] = [dataKeyOf(Buffer.alloc(32, 1)), dataKeyOf(Buffer.alloc(32, 2))];
+    const keys = new MemorySubjectKeys();
+    const subjectKeys = {
+      tenant: (tenant: string) => keys.tenant(tenant),
+      forWriting: async () =>
+        new Map([[subjectName(tenantA, 'ada'), { key: live, erased: { until: now.getTime(), key: lost } }]]),
+    };
+    const ada = (n: number, receivedAt: number) => ({
+      ...eventOf(n),
+      actor: { type: 'user', id: 'ada' },
+      received_at: new Date(receivedAt).toISOString(),
+    });
+    const batch = [ada(1, now.getTime() - 1), ada(2, now.getTime() + 1)];
+    expect(await write({ ...ports, subjectKeys }, 'critical', [messageOf('m1', batch)], now)).toEqual([]);
+    const keysOf = batch.map(({ id }) => world.rows.get(`${tenantA}/${id}`)!.sealed!.map(({ key }) => key));
+    expect(keysOf).toEqual([[lost.id], [live.id]]);
   });
 
   test('wait in the queue while their keys cannot be reached: nothing is stored in clear', async () => {

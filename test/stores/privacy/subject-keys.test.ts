@@ -52,7 +52,7 @@ const want = (subject: string, aliases: string[] = [], tenant = tenantA) => ({
   aliases: new Set(aliases),
 });
 const one = async (keys: PostgresSubjectKeys, subject: string, aliases: string[] = [], tenant = tenantA) =>
-  (await keys.forWriting([want(subject, aliases, tenant)])).get(subjectName(tenant, subject))!;
+  (await keys.forWriting([want(subject, aliases, tenant)])).get(subjectName(tenant, subject))!.key;
 
 describe('a subject’s key', () => {
   test('is made once, is the same for everyone, and opens what it sealed', async () => {
@@ -69,7 +69,7 @@ describe('a subject’s key', () => {
     const keys = await Promise.all(
       Array.from({ length: 20 }, (_, n) => environment().forWriting([want('ada'), want(`u${n % 3}`), want('grace')])),
     );
-    expect(new Set(keys.map((map) => map.get(subjectName(tenantA, 'ada'))!.id)).size).toBe(1);
+    expect(new Set(keys.map((map) => map.get(subjectName(tenantA, 'ada'))!.key.id)).size).toBe(1);
     expect((await db.ownerSql`select count(*)::int as n from privacy.subject_key`)[0]!.n).toBe(5);
     expect((await db.ownerSql`select count(*)::int as n from privacy.tenant_key`)[0]!.n).toBe(1);
   });
@@ -131,6 +131,22 @@ describe('during an erasure', () => {
     expect(
       (await db.ownerSql`select count(*)::int as n from privacy.subject_key where wrapped is not null`)[0]!.n,
     ).toBe(0);
+  });
+
+  test('what was received before it stays lost after the fence, and what the person does later is theirs', async () => {
+    const keys = environment();
+    await one(keys, 'ada');
+    await fence(keys);
+    await db.ownerSql`update privacy.fence set lowered = true`;
+    const { key, erased } = (await environment().forWriting([want('ada')])).get(subjectName(tenantA, 'ada'))!;
+    const [row] = await db.ownerSql`select erased_at from privacy.fence`;
+    expect(erased!.until).toBe(row!.erased_at.getTime() + 60_000);
+    const states = await keys.open(tenantA, [key.id, erased!.key.id]);
+    expect([...states.values()].map(({ state }) => state)).toEqual(['live', 'shredded']);
+    await db.ownerSql`delete from privacy.fence`;
+    expect((await environment().forWriting([want('ada')])).get(subjectName(tenantA, 'ada'))).not.toHaveProperty(
+      'erased',
+    );
   });
 
   test('a writer’s own copy ends within five minutes', async () => {
