@@ -19,7 +19,7 @@ import { withTenants } from '../postgres/connect.ts';
 import { keyCacheMs, type TenantKeyRing, type TenantKeyStore } from './tenant-keys.ts';
 
 /** About 1 KB each: what one function has room for, and more people than act within five minutes in one batch's tenants. */
-const heldMax = 20_000;
+const heldMax = 50_000;
 const refBytes = 16;
 const aliasBytes = 12;
 
@@ -106,31 +106,38 @@ export class PostgresSubjectKeys implements SubjectKeys {
       }
     };
     await withTenants(this.#sql, this.#contextKey, tenants, new Date(), async (tx) => {
+      // Statements that are started together travel together. What is sealed under a new key counts only after the
+      // ledger's own commit, which is durable and later in the same write-ahead log: this one need not wait for the disk.
+      const [, fenceRows, current] = await Promise.all([
+        tx`set local synchronous_commit = off`,
+        fences(tx, asked),
+        currentKeys(tx, asked),
+      ]);
       const fenced = new Set<string>();
-      for (const row of await fences(tx, asked)) {
+      for (const row of fenceRows) {
         const name = `${row.tenant_id}/${row.ref}`;
         if (row.lowered) erased.set(name, { until: row.erased_at.getTime() + skewMs, key: dataKeyOf(randomBytes(32)) });
         else fenced.add(name);
       }
-      take(await currentKeys(tx, asked));
-      const absent = asked.filter((one) => !made.has(`${one.tenant}/${one.ref}`));
-      const fresh = absent.map((one) => ({ one, secret: randomBytes(32) }));
-      const storable = fresh.filter(({ one }) => !fenced.has(`${one.tenant}/${one.ref}`));
-      if (storable.length > 0) await insertKeys(tx, storable);
-      // What another writer made first is the key; what neither of us may store is a key that nobody keeps.
-      if (storable.length > 0)
-        take(
-          await currentKeys(
-            tx,
-            storable.map(({ one }) => one),
-          ),
-        );
-      for (const { one, secret } of fresh) {
-        const name = `${one.tenant}/${one.ref}`;
-        if (!made.has(name)) made.set(name, { key: { key: dataKeyOf(secret) }, keep: false });
+      take(current);
+      const fresh = asked.filter((one) => !made.has(nameOf(one))).map((one) => newKey(one));
+      const storable = fresh.filter(({ one }) => !fenced.has(nameOf(one)));
+      const known = asked.filter((one) => one.aliasNames.length > 0 && !fenced.has(nameOf(one)));
+      const [stored] = await Promise.all([
+        storable.length > 0 ? insertKeys(tx, storable) : [],
+        known.length > 0 ? insertAliases(tx, known) : [],
+      ]);
+      const ours = new Set(stored.map((row) => String(row.id)));
+      for (const { one, key } of storable) {
+        const before = erased.get(nameOf(one));
+        if (ours.has(base64(key.id)))
+          made.set(nameOf(one), { key: before ? { key, erased: before } : { key }, keep: true });
       }
-      const known = asked.filter((one) => one.aliasNames.length > 0 && made.get(`${one.tenant}/${one.ref}`)!.keep);
-      if (known.length > 0) await insertAliases(tx, known);
+      // What another writer made first is the key; what neither of us may store is a key that nobody keeps.
+      const lost = storable.filter(({ one }) => !made.has(nameOf(one))).map(({ one }) => one);
+      if (lost.length > 0) take(await currentKeys(tx, lost));
+      for (const { one, key } of fresh)
+        if (!made.has(nameOf(one))) made.set(nameOf(one), { key: { key }, keep: false });
     });
     return made;
   }
@@ -232,23 +239,34 @@ const fences = (tx: TransactionSql, asked: readonly Wanted[]) =>
   tx`select f.tenant_id, w.ref, f.lowered, f.erased_at from json_to_recordset(${refs(asked)}::text::json) as w (tenant uuid, ref text)
     join privacy.fence f on f.tenant_id = w.tenant and f.subject_ref = decode(w.ref, 'hex')`;
 
-const insertKeys = (tx: TransactionSql, fresh: readonly { readonly one: Wanted; readonly secret: Buffer }[]) => {
-  const rows = fresh.map(({ one, secret }) => ({
-    tenant: one.tenant,
-    ref: one.ref,
-    id: base64(dataKeyOf(secret).id),
-    version: one.ring.current,
-    wrapped: sealBytes(one.ring.wrapping.get(one.ring.current)!, secret, wrapContext(one.tenant, one.ref)).toString(
-      'base64',
-    ),
-  }));
+interface NewKey {
+  readonly one: Wanted;
+  readonly secret: Buffer;
+  readonly key: DataKey;
+}
+
+function newKey(one: Wanted): NewKey {
+  const secret = randomBytes(32);
+  return { one, secret, key: dataKeyOf(secret) };
+}
+
+const nameOf = ({ tenant, ref }: Wanted): string => `${tenant}/${ref}`;
+
+/** Resolves with the ids of those that were stored. */
+const insertKeys = (tx: TransactionSql, fresh: readonly NewKey[]) => {
+  const rows = fresh.map(({ one, secret, key }) => {
+    const wrapping = one.ring.wrapping.get(one.ring.current)!;
+    const wrapped = sealBytes(wrapping, secret, wrapContext(one.tenant, one.ref)).toString('base64');
+    return { tenant: one.tenant, ref: one.ref, id: base64(key.id), version: one.ring.current, wrapped };
+  });
   return tx`insert into privacy.subject_key (tenant_id, key_id, subject_ref, tenant_key_version, wrapped)
     select w.tenant, decode(w.id, 'base64'), decode(w.ref, 'hex'), w.version, decode(w.wrapped, 'base64')
     from json_to_recordset(${JSON.stringify(rows)}::text::json)
       as w (tenant uuid, ref text, id text, version integer, wrapped text)
     where not exists (select from privacy.fence f where f.tenant_id = w.tenant and f.subject_ref = decode(w.ref, 'hex')
       and not f.lowered)
-    on conflict do nothing`;
+    on conflict do nothing
+    returning encode(key_id, 'base64') as id`;
 };
 
 const insertAliases = (tx: TransactionSql, known: readonly Wanted[]) => {

@@ -1,4 +1,5 @@
 /** What a verb that shows events needs besides the events: the real guard for API keys, keys in memory, a recorder. */
+import { remembering } from '#core/access/engine.ts';
 import { policies, schema } from '#core/access/policies.ts';
 import type { EventInput } from '#core/event/event.ts';
 import { type Recorder, Unavailable } from '#core/record/ports.ts';
@@ -11,7 +12,7 @@ import { MemorySubjectKeys } from './memory-keys.ts';
 const nobody = async (): Promise<never> => {
   throw new Unavailable('a place that API keys do not need');
 };
-const engine = openCedar({ policies, schema });
+const engine = openCedar({ policies, schema }).then(remembering);
 
 /** Decides over API keys; persons and service accounts are unavailable. */
 export const keyGuard = createGuard({
