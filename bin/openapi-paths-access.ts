@@ -15,7 +15,7 @@ import {
   schemaOf,
   text,
   time,
-} from './openapi-paths.ts';
+} from './openapi-words.ts';
 
 const grant = { $ref: '#/components/schemas/Grant' };
 export const grantSchema = (

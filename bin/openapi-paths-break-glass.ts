@@ -14,7 +14,7 @@ import {
   schemaOf,
   text,
   time,
-} from './openapi-paths.ts';
+} from './openapi-words.ts';
 
 const breakGlass = object({
   id: text,

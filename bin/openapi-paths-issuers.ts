@@ -13,7 +13,7 @@ import {
   schemaOf,
   text,
   time,
-} from './openapi-paths.ts';
+} from './openapi-words.ts';
 
 const issuer = object({
   id: text,

@@ -3,11 +3,12 @@ import { writeFileSync } from 'node:fs';
 import { type ProblemCode, problemKinds } from '#core/event/problem.ts';
 import { eventJsonSchema, inputJsonSchema } from '#core/event/schema.ts';
 import manifest from '../package.json' with { type: 'json' };
-import { filter, key, type Operation, object, paths, ref, type Schema, text, withoutDialect } from './openapi-paths.ts';
+import { filter, key, paths } from './openapi-paths.ts';
 import { accessPaths, grantSchema } from './openapi-paths-access.ts';
 import { breakGlassPaths } from './openapi-paths-break-glass.ts';
 import { issuerPaths } from './openapi-paths-issuers.ts';
 import { privacyPaths } from './openapi-paths-privacy.ts';
+import { type Operation, object, ref, type Schema, text, withoutDialect } from './openapi-words.ts';
 
 /** Codes that every operation behind the authorizer may answer. */
 const always: readonly ProblemCode[] = ['unauthenticated', 'forbidden', 'unavailable', 'internal'];

@@ -27,7 +27,7 @@ export const defaultCatalogue: readonly CatalogueRule[] = [
   ].map((action): CatalogueRule => ({ action, category: 'critical', severity: 'medium' })),
   // Somebody saw more than usual.
   { action: 'break_glass.*', category: 'critical', severity: 'high' },
-  { action: 'field.*', category: 'critical', severity: 'high' },
+  { action: 'field.*', category: 'critical', severity: 'high', crud: 'r' },
   // Who read the trail: as many as there are questions.
   { action: 'audit_log.*', category: 'system', crud: 'r' },
   { action: 'export.*', category: 'critical', severity: 'medium' },
