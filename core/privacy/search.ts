@@ -1,7 +1,13 @@
 /** A question about people, in the words of the stored form: each personal value becomes the tokens it may stand as. */
 import type { Filter } from '#core/query/filter.ts';
-import type { Cipher, SubjectKeys } from './ports.ts';
+import type { Cipher, DataKey, SubjectKeys } from './ports.ts';
 import { emailToken, ipToken, subjectToken } from './seal.ts';
+
+export interface StoredFilter {
+  readonly filter: Filter;
+  /** Those of the people asked for that have a key: nobody else's name needs to be written down. */
+  readonly known: readonly string[];
+}
 
 /**
  * The filter over stored events. A value stays among its tokens, for machines and things are stored in clear. A person
@@ -12,16 +18,14 @@ export async function storedFilter(
   filter: Filter,
   keys: Pick<SubjectKeys, 'tenant' | 'find' | 'findByAlias'>,
   cipher: Cipher,
-): Promise<Filter> {
+): Promise<StoredFilter> {
   const { actor, target, subject, actorEmail, ip } = filter;
-  if (!actor && !target && !subject && !actorEmail && !ip) return filter;
+  if (!actor && !target && !subject && !actorEmail && !ip) return { filter, known: [] };
   const persons = [...new Set([...(actor ?? []), ...(target ?? []), ...(subject ?? [])])];
-  const found = persons.length === 0 ? new Map() : await keys.find(tenant, persons);
+  const found: ReadonlyMap<string, readonly DataKey[]> =
+    persons.length === 0 ? new Map() : await keys.find(tenant, persons);
   const withTokens = (values: readonly string[]) =>
-    values.flatMap((value) => [
-      value,
-      ...(found.get(value) ?? []).map((key: Parameters<typeof subjectToken>[0]) => subjectToken(key, cipher)),
-    ]);
+    values.flatMap((value) => [value, ...(found.get(value) ?? []).map((key) => subjectToken(key, cipher))]);
   const emails = await Promise.all(
     (actorEmail ?? []).map(async (email) => {
       const owners = await keys.findByAlias(tenant, email);
@@ -30,11 +34,14 @@ export async function storedFilter(
   );
   const blind = ip && (await keys.tenant(tenant));
   return {
-    ...filter,
-    ...(actor ? { actor: withTokens(actor) } : {}),
-    ...(target ? { target: withTokens(target) } : {}),
-    ...(subject ? { subject: withTokens(subject) } : {}),
-    ...(actorEmail ? { actorEmail: emails.flat() } : {}),
-    ...(ip && blind ? { ip: ip.flatMap((one) => [one, ipToken(blind, one, cipher)]) } : {}),
+    filter: {
+      ...filter,
+      ...(actor ? { actor: withTokens(actor) } : {}),
+      ...(target ? { target: withTokens(target) } : {}),
+      ...(subject ? { subject: withTokens(subject) } : {}),
+      ...(actorEmail ? { actorEmail: emails.flat() } : {}),
+      ...(ip && blind ? { ip: ip.flatMap((one) => [one, ipToken(blind, one, cipher)]) } : {}),
+    },
+    known: persons.filter((person) => found.has(person)),
   };
 }

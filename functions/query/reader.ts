@@ -10,7 +10,7 @@ import type { Circumstances } from '#core/access/principal.ts';
 import type { Event, EventInput, Json, JsonObject } from '#core/event/event.ts';
 import { neededKeys, type ShownEvent, showEvent } from '#core/privacy/open.ts';
 import type { Cipher, SubjectKeys } from '#core/privacy/ports.ts';
-import { storedFilter } from '#core/privacy/search.ts';
+import { type StoredFilter, storedFilter } from '#core/privacy/search.ts';
 import type { Filter } from '#core/query/filter.ts';
 import { matcher } from '#core/query/matches.ts';
 import type { Recorder } from '#core/record/ports.ts';
@@ -32,8 +32,8 @@ export const isRecordOfReading = (event: Event): boolean =>
 /** What asks for them by name. */
 export const recordsOfReading = 'audit_log.*';
 
-/** An event names so many targets at most. */
-const targetsMax = 100;
+/** Ids are at most 1024 characters of three bytes: fifty fit into one event, and more make more events. */
+const targetsMax = 50;
 
 export class Reader {
   readonly caller: Caller;
@@ -70,7 +70,7 @@ export class Reader {
   }
 
   /** The filter in the words of stored events. Its text is looked for after opening, see `exactly`. */
-  async stored(filter: Filter): Promise<Filter> {
+  async stored(filter: Filter): Promise<StoredFilter> {
     const { text: _text, ...rest } = filter;
     return storedFilter(this.caller.tenant, rest, this.#ports.subjectKeys, this.#ports.cipher);
   }
@@ -124,46 +124,51 @@ export class Reader {
       ...(ticket === undefined ? {} : { ticket }),
       ...(this.#sight.breakGlass === undefined ? {} : { break_glass: this.#sight.breakGlass }),
     };
-    const context = { ip: this.#at.sourceIp };
-    const targets = about.slice(0, targetsMax).map((id) => ({ type: 'person', id }));
-    const records: EventInput[] = [
-      eventBy(this.caller, {
-        action,
-        context,
-        metadata: { ...details, ...why, events: shown.length },
-        ...(targets.length === 0 ? {} : { targets }),
-      }),
-    ];
+    const look = { action, context: { ip: this.#at.sourceIp }, metadata: { ...details, ...why, events: shown.length } };
+    const records: EventInput[] = [];
+    for (let at = 0; at === 0 || at < about.length; at += targetsMax) {
+      const targets = about.slice(at, at + targetsMax).map((id) => ({ type: 'person', id }));
+      records.push(eventBy(this.caller, targets.length === 0 ? look : { ...look, targets }));
+    }
     const unmasked = shown.filter((event) => event.sealed && this.#sight.unmasks(event.category, event.data_class));
     if (unmasked.length > 0) {
       const ids: Json = unmasked.map(({ id }) => id);
       records.push(
-        eventBy(this.caller, { action: 'field.unmask', context, severity: 'high', metadata: { ...why, events: ids } }),
+        eventBy(this.caller, { ...look, action: 'field.unmask', severity: 'high', metadata: { ...why, events: ids } }),
       );
     }
     await this.#ports.recorder.record(this.caller.tenant, records, this.#at.now);
   }
 }
 
-/** A filter as it may be recorded: no value that could be a person's, but for tokens, which die with the person. */
-export function recordedFilter(
-  asked: Filter,
-  stored: Filter,
-): { readonly filter: JsonObject; readonly about: string[] } {
-  const { actor, subject, target, actorEmail, ip, text, ...rest } = asked;
+/** A list longer than this is told by its length: the record of a question must not be larger than an event may be. */
+const recordedValuesMax = 20;
+/** A text that may stand in an event, and is short. A query may hold anything, half characters too. */
+const recordable = /^[^\p{Cc}\p{Cs}]{1,200}$/u;
+
+/**
+ * A filter as it may be recorded, and the people it asks for. No value in it could be a person's, but for tokens,
+ * which die with the person; people are named as targets, and only those that the trail knows.
+ */
+export function recordedFilter(asked: Filter, stored: StoredFilter): { filter: JsonObject; about: readonly string[] } {
+  const { from, to, actor, subject, target, actorEmail, ip, text, ...lists } = asked;
   const tokens = (values: readonly string[] | undefined) => values?.filter((value) => value.startsWith('~'));
-  const emails = tokens(stored.actorEmail);
-  const addresses = tokens(stored.ip);
+  const shown = { ...lists, actor_email: tokens(stored.filter.actorEmail), ip: tokens(stored.filter.ip) };
   return {
     filter: {
-      ...(rest as JsonObject),
-      ...(actorEmail ? { actor_email: emails ?? [] } : {}),
-      ...(ip ? { ip: addresses ?? [] } : {}),
+      ...(from === undefined ? {} : { from }),
+      ...(to === undefined ? {} : { to }),
       ...(text === undefined ? {} : { text: `${text.length} characters` }),
+      ...Object.fromEntries(
+        Object.entries(shown).flatMap(([name, values]) => (values ? [[name, listOrCount(values)]] : [])),
+      ),
       ...(actor ? { actor: actor.length } : {}),
       ...(subject ? { subject: subject.length } : {}),
       ...(target ? { target: target.length } : {}),
     },
-    about: [...new Set([...(actor ?? []), ...(subject ?? []), ...(target ?? [])])],
+    about: stored.known,
   };
 }
+
+const listOrCount = (values: readonly string[]): Json =>
+  values.length <= recordedValuesMax && values.every((value) => recordable.test(value)) ? values : values.length;

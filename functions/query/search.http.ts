@@ -68,7 +68,7 @@ export async function search(ports: SearchPorts, request: HttpRequest): Promise<
   const stored = await reader.stored(filter);
   const question = {
     tenant: caller.tenant,
-    filter: stored,
+    filter: stored.filter,
     after,
     limit,
     sees: (event: Event) => reader.sees(event),

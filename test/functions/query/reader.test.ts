@@ -4,13 +4,16 @@ import { describe, expect, test } from 'vitest';
 import type { Caller, Scope } from '#core/access/access.ts';
 import { canonical } from '#core/event/canonical.ts';
 import type { Event, Json } from '#core/event/event.ts';
+import type { Problem } from '#core/event/problem.ts';
 import { feed } from '#functions/query/feed.http.ts';
 import { search } from '#functions/query/search.http.ts';
 import { show } from '#functions/query/show.http.ts';
 import { seal } from '#functions/record/seal.ts';
+import { openEnvelope } from '#functions/runtime/envelope-codec.ts';
+import { createRecorder } from '#functions/runtime/recorder.ts';
 import type { HttpRequest, HttpVerb } from '#functions/runtime/request.ts';
 import { callerA } from '#test/support/events.ts';
-import { MemoryControl } from '#test/support/memory.ts';
+import { MemoryControl, MemoryOutlet } from '#test/support/memory.ts';
 import { readerPorts } from '#test/support/reading.ts';
 import { eventOf, World } from './world.ts';
 
@@ -46,13 +49,13 @@ interface Asked {
   readonly scopes?: readonly Scope[];
   readonly purpose?: string;
 }
-async function ask(
-  verb: HttpVerb<Ports>,
-  ports: Ports,
-  { query = '', id, scopes = ['events:read'], purpose }: Asked = {},
-) {
+async function ask(verb: HttpVerb<Ports>, ports: Ports, asked: Asked = {}) {
+  const { body } = await verb(ports, requestOf(asked));
+  return typeof body === 'string' ? JSON.parse(body) : body;
+}
+function requestOf({ query = '', id, scopes = ['events:read'], purpose }: Asked): HttpRequest {
   const caller: Caller = { ...callerA, scopes };
-  const request: HttpRequest = {
+  return {
     method: 'GET',
     path: '/',
     params: id === undefined ? {} : { eventId: id },
@@ -64,8 +67,6 @@ async function ask(
     sourceIp: '192.0.2.200',
     now: new Date('2026-03-01T12:00:00Z'),
   };
-  const { body } = await verb(ports, request);
-  return typeof body === 'string' ? JSON.parse(body) : body;
 }
 const phi = (n: number, more: Partial<Event> = {}): Event => ({
   ...eventOf(n),
@@ -164,6 +165,16 @@ describe('a search for a person', () => {
     expect(JSON.stringify({ ...event, targets: [], context: {} })).not.toMatch(/p-1|who@|192\.0\.2\.7|Pond/);
   });
 
+  test('for somebody nobody knows leaves no key and no name behind', async () => {
+    const { ports, store } = place();
+    await store([phi(1)]);
+    await ask(search, ports, { query: 'actor=nobody,dr-who&subject=stranger' });
+    const { event } = ports.recorder.recorded[0]!;
+    expect(event.targets).toEqual([{ type: 'person', id: 'dr-who' }]);
+    expect(event.metadata).toMatchObject({ filter: { actor: 2, subject: 1 } });
+    expect(JSON.stringify(event)).not.toMatch(/nobody|stranger/);
+  });
+
   test('finds words only where the reader sees them', async () => {
     const { ports, store } = place();
     await store([phi(1), phi(2, { data_class: 'none' })]);
@@ -173,6 +184,72 @@ describe('a search for a person', () => {
     expect(
       await ids({ query: 'text=pond', scopes: ['events:read', 'fields:unmask'], purpose: 'treatment' }),
     ).toHaveLength(2);
+  });
+});
+
+describe('what is asked cannot break the record of it', () => {
+  const long = (of: string) =>
+    Array.from({ length: 100 }, (_, n) => `${of}${n}${'\u{1f600}'.repeat(500)}`.slice(0, 1024));
+  const hostile: Record<string, Record<string, unknown>> = {
+    'six lists of a hundred long values': Object.fromEntries(
+      ['project', 'environment', 'operation_id', 'external_id', 'target_type', 'data_class'].map((name) => [
+        name,
+        name === 'data_class' ? 'phi' : long(name),
+      ]),
+    ),
+    'three lists of a hundred people': { actor: long('a'), subject: long('s'), target: long('t') },
+    'a NUL, which no event may hold': { project: 'a\u0000b', actor: 'a\u0000b', text: '\u0000' },
+    'half of a character': { environment: '\ud800', subject: '\ud800', ip: '\ud800' },
+    'a name from the prototype': { operation_id: '__proto__', actor: '__proto__' },
+  };
+  for (const [name, body] of Object.entries(hostile)) {
+    test(name, async () => {
+      const { ports, store } = place();
+      await store([phi(1)]);
+      const outlets = { critical: new MemoryOutlet(), bulk: new MemoryOutlet() };
+      const { status } = await search(
+        { ...ports, recorder: createRecorder(outlets) },
+        { ...requestOf({}), method: 'POST', body: Buffer.from(JSON.stringify(body)) },
+      ).catch((error: Problem) => error);
+      // Strict JSON refuses some of it at the door, with a code; what comes in is recorded.
+      expect([200, 400]).toContain(status);
+      expect(outlets.bulk.messages).toHaveLength(status === 200 ? 1 : 0);
+    });
+  }
+
+  test('a hundred known people with ids of the longest: all are named, in records that fit', async () => {
+    const { ports, store } = place();
+    const ids = Array.from({ length: 100 }, (_, n) => `${n}`.padEnd(1024, '\u4e2d'));
+    await store(ids.map((id, n) => phi(n, { targets: [{ type: 'patient', id }] })));
+    const outlets = { critical: new MemoryOutlet(), bulk: new MemoryOutlet() };
+    const body = Buffer.from(JSON.stringify({ subject: ids }));
+    const recorder = createRecorder(outlets);
+    await search({ ...ports, recorder }, { ...requestOf({}), method: 'POST', body });
+    const records = outlets.bulk.messages.flatMap(({ body }) => {
+      const opened = openEnvelope(body);
+      return opened.ok ? opened.value.lines.map(({ event }) => event) : [];
+    });
+    expect(records.flatMap(({ targets }) => targets!.map(({ id }) => id)).sort()).toEqual(ids.sort());
+  });
+
+  test('bytes of a query that no event may hold', async () => {
+    const { ports } = place();
+    const outlets = { critical: new MemoryOutlet(), bulk: new MemoryOutlet() };
+    const recorder = createRecorder(outlets) as never;
+    const query = 'project=a%00b&actor=a%00b&actor.email=%00&ip=%00&text=%00';
+    expect((await ask(search, { ...ports, recorder }, { query })).events).toEqual([]);
+    expect(outlets.bulk.messages).toHaveLength(1);
+  });
+
+  test('a page of a thousand uncovered events is named whole', async () => {
+    const { ports, store } = place();
+    await store(Array.from({ length: 1000 }, (_, n) => phi(n)));
+    const outlets = { critical: new MemoryOutlet(), bulk: new MemoryOutlet() };
+    const asked = { query: 'limit=1000', scopes: ['events:read', 'fields:unmask'] as const, purpose: 'treatment' };
+    const { events } = await ask(search, { ...ports, recorder: createRecorder(outlets) as never }, asked);
+    const opened = openEnvelope(outlets.critical.messages[0]!.body);
+    const [record] = opened.ok ? opened.value.lines : [];
+    expect(record!.event.metadata!.events).toEqual(events.map(({ id }: Event) => id));
   });
 });
 
