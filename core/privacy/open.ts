@@ -5,11 +5,12 @@
  * `redacted` with the reason, so that nobody takes a hidden value for a missing one.
  */
 import type { Category, DataClass, Event, Json } from '#core/event/event.ts';
+import { isToken } from '#core/event/token.ts';
 import type { FieldMode, View } from '../access/view.ts';
 import { partsOf, valueAt } from './fields.ts';
 import type { Cipher, OpenedKey } from './ports.ts';
 import { envelopeContext } from './seal.ts';
-import { erasedText, maskedText, restrictedText, type SealedGroup, tokenShape } from './sealed.ts';
+import { erasedText, maskedText, restrictedText, type SealedGroup } from './sealed.ts';
 
 /** Why a value is not there. `broken`: the envelope does not open although its key is there. */
 export type Redaction = 'masked' | 'token' | 'omitted' | 'erased' | 'restricted' | 'retained' | 'broken';
@@ -90,7 +91,7 @@ function redact(
   const why = reason as Redaction;
   redacted[at] = why;
   const standing = valueAt(shown, at);
-  const token = typeof standing === 'string' && (tokenShape.test(standing) || standing.startsWith('~'));
+  const token = typeof standing === 'string' && isToken(standing);
   if (why === 'token') {
     if (!token) redacted[at] = 'omitted';
     return;

@@ -17,8 +17,6 @@ export interface SealedGroup {
   readonly box: string;
 }
 
-/** A token in place of a value: 96 bits, so no two values of a tenant meet. */
-export const tokenShape = /^~[A-Za-z0-9_-]{16}$/;
 /** What stands in place of a value that the caller may not see. */
 export const maskedText = '[masked]';
 /** What stands in place of a value whose key is destroyed. */

@@ -1,5 +1,6 @@
 /** What a filter means: the one definition, used on both tiers. */
 import type { Event } from '#core/event/event.ts';
+import { isToken } from '#core/event/token.ts';
 import { type KeyField, keyOf } from '#core/record/membership.ts';
 import type { Filter } from './filter.ts';
 
@@ -25,8 +26,8 @@ export function matcher(filter: Filter): (event: Event) => boolean {
   oneOf(filter.severity, (event) => event.severity);
   oneOf(filter.outcome, (event) => event.outcome.result);
   oneOf(filter.actor, (event) => event.actor.id);
-  const emails = filter.actorEmail?.map((email) => (email.startsWith('~') ? email : email.toLowerCase()));
-  oneOf(emails, ({ actor }) => (actor.email?.startsWith('~') ? actor.email : actor.email?.toLowerCase()));
+  const emails = filter.actorEmail?.map((email) => (isToken(email) ? email : email.toLowerCase()));
+  oneOf(emails, ({ actor: { email } }) => (email === undefined || isToken(email) ? email : email.toLowerCase()));
   oneOf(filter.ip, (event) => event.context?.ip);
   oneOf(filter.dataClass, (event) => event.data_class);
   oneOf(filter.project, (event) => event.project);

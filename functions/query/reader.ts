@@ -8,6 +8,7 @@ import type { Caller } from '#core/access/access.ts';
 import type { Guard, Sight } from '#core/access/guard.ts';
 import type { Circumstances } from '#core/access/principal.ts';
 import type { Event, EventInput, Json, JsonObject } from '#core/event/event.ts';
+import { isToken } from '#core/event/token.ts';
 import { neededKeys, type ShownEvent, showEvent } from '#core/privacy/open.ts';
 import type { Cipher, SubjectKeys } from '#core/privacy/ports.ts';
 import { type StoredFilter, storedFilter } from '#core/privacy/search.ts';
@@ -152,7 +153,7 @@ const recordable = /^[^\p{Cc}\p{Cs}]{1,200}$/u;
  */
 export function recordedFilter(asked: Filter, stored: StoredFilter): { filter: JsonObject; about: readonly string[] } {
   const { from, to, actor, subject, target, actorEmail, ip, text, ...lists } = asked;
-  const tokens = (values: readonly string[] | undefined) => values?.filter((value) => value.startsWith('~'));
+  const tokens = (values: readonly string[] | undefined) => values?.filter(isToken);
   const shown = { ...lists, actor_email: tokens(stored.filter.actorEmail), ip: tokens(stored.filter.ip) };
   return {
     filter: {

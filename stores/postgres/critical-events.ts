@@ -1,8 +1,10 @@
 /** Critical events in Postgres, newest first. */
 import type { PendingQuery, Row, Sql, TransactionSql } from 'postgres';
 import { categories, type Event, results, severities } from '#core/event/event.ts';
+import { isToken } from '#core/event/token.ts';
 import type { Filter } from '#core/query/filter.ts';
 import type { CriticalEvents, Position } from '#core/query/ports.ts';
+import { actorsAsked } from './actor-column.ts';
 import { isUuid, withTenants } from './connect.ts';
 
 /** What timestamptz and RFC 3339 both can say. */
@@ -67,7 +69,7 @@ export function pageQuery(
     ${filter.from === undefined ? all : tx`and occurred_at >= ${timestamp(filter.from)}`}
     ${filter.to === undefined ? all : tx`and occurred_at < ${timestamp(filter.to)}`}
     ${after ? tx`and (occurred_at, id) < (${timestamp(after.time)}, ${after.id})` : all}
-    ${filter.actor ? tx`and actor in ${tx([...filter.actor])}` : all}
+    ${filter.actor ? tx`and actor in ${tx(actorsAsked(filter.actor))}` : all}
     ${filter.action ? tx`and (${filter.action.map(actionCondition).reduce((a, b) => tx`${a} or ${b}`)})` : all}
     ${among('category', categories, filter.category)}
     ${among('outcome', results, filter.outcome)}
@@ -92,7 +94,7 @@ interface TokensAsked {
 function tokensAsked(filter: Filter): TokensAsked | undefined {
   const { subject, actorEmail, ip } = filter;
   const all = (field: string, values: readonly string[] | undefined) =>
-    values?.some((value) => value.startsWith('~')) ? values.map((value) => `${field}:${value}`) : undefined;
+    values?.some(isToken) ? values.map((value) => `${field}:${value}`) : undefined;
   const tokens = all('email', actorEmail) ?? all('person', subject) ?? all('ip', ip);
   if (!tokens) return undefined;
   return tokens[0]!.startsWith('person:') ? { tokens, actors: subject! } : { tokens };
@@ -109,7 +111,7 @@ const tokenQuery = (
     ${to === undefined ? tx`` : tx`and occurred_at < ${timestamp(to)}`}`;
   return tx`select event_id from record.event_token
     where tenant_id = ${tenant} and token in ${tx([...tokens])} ${times}
-    ${actors ? tx`union all select id from record.event where tenant_id = ${tenant} and actor in ${tx([...actors])} ${times}` : tx``}`;
+    ${actors ? tx`union all select id from record.event where tenant_id = ${tenant} and actor in ${tx(actorsAsked(actors))} ${times}` : tx``}`;
 };
 
 /** The first text, by bytes, after all that begin with `prefix`; undefined when there is none. */

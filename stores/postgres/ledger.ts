@@ -2,9 +2,11 @@
 import type { PendingQuery, Row, Sql, TransactionSql } from 'postgres';
 import { categories, type Event, results, severities, tiers } from '#core/event/event.ts';
 import { Problem } from '#core/event/problem.ts';
+import { isToken } from '#core/event/token.ts';
 import { encodeBlocks } from '#core/record/block-codec.ts';
 import type { CommitResult, Ledger } from '#core/record/ports.ts';
 import type { Segment } from '#core/record/segment.ts';
+import { actorPrefix } from './actor-column.ts';
 import { asked, withTenants } from './connect.ts';
 import { createPartitions } from './partitions.ts';
 import { isDuplicate } from './unavailable.ts';
@@ -130,7 +132,7 @@ export function insertEvents(tx: TransactionSql | Sql, lines: readonly Line[]): 
       r: results.indexOf(event.outcome.result),
       s: severities.indexOf(event.severity),
       n: event.action,
-      a: event.actor.id,
+      a: actorPrefix(event.actor.id),
     })),
   );
   const bodies = ordered.map((one) => one.line).join('\n');
@@ -155,7 +157,7 @@ function tokensOf(lines: readonly Line[]): EventToken[] {
   for (const { event } of lines) {
     const keys = new Set<string>();
     const add = (field: 'email' | 'ip' | 'person', value: string | undefined) => {
-      if (value?.startsWith('~')) keys.add(`${field}:${value}`);
+      if (value !== undefined && isToken(value)) keys.add(`${field}:${value}`);
     };
     add('email', event.actor.email);
     add('ip', event.context?.ip);

@@ -54,6 +54,33 @@ describe('commit', () => {
     expect(known).toEqual(new Set([`${tenantA}/${first.event.id}`]));
   });
 
+  test('the longest ids, which do not compress, are stored and found: an index row holds 2,704 bytes', async () => {
+    const long = (n: number) =>
+      Array.from({ length: 1024 }, (_, i) =>
+        String.fromCharCode(0x4e00 + ((i * i * 7 + n * 131 + i * 31) % 20_000)),
+      ).join('');
+    const lines = [
+      made({ actor: { type: 'service', id: long(1) } }),
+      made({ actor: { type: 'service', id: long(1).slice(0, 1023) } }),
+      made({ targets: [{ type: 'document', id: `~${long(2).slice(1)}` }] }),
+    ];
+    await createLedger(app, contextKey).commit(segmentOf(lines), lines);
+    const found = await createCriticalEvents(app, contextKey).page(tenantA, { actor: [long(1)] }, undefined, 10);
+    expect(found.events.map(({ id }) => id)).toContain(lines[0]!.event.id);
+    // What merely begins with a tilde is no token.
+    const tokens = await db.ownerSql`select 1 from record.event_token where event_id = ${lines[2]!.event.id}`;
+    expect(tokens).toHaveLength(0);
+  });
+
+  test('an id whose 500th character is half of a pair is stored, and whole ids of old rows are found', async () => {
+    const id = `${'a'.repeat(499)}😀${'b'.repeat(99)}`;
+    const lines = [made({ actor: { type: 'service', id } }), made({ actor: { type: 'service', id } })];
+    await createLedger(app, contextKey).commit(segmentOf(lines), lines);
+    await db.ownerSql`update record.event set actor = ${id} where id = ${lines[0]!.event.id}`;
+    const found = await createCriticalEvents(app, contextKey).page(tenantA, { actor: [id] }, undefined, 10);
+    expect(found.events).toHaveLength(2);
+  });
+
   test('a bulk segment adds a part and no event rows', async () => {
     const lines = [made({ tenant: tenantB }), made()];
     expect((await createLedger(app, contextKey).commit(segmentOf(lines, 'bulk'), lines)).duplicates).toBe(0);
