@@ -63,6 +63,7 @@ export async function startPlace(): Promise<Place> {
         new TenantKeyStore(sql, contextKey, new KMSClient(clientSettings), cloud.keyArn),
       ),
       cipher: nodeCipher,
+      random: (bytes) => randomBytes(bytes),
     }),
     login(connectionsMax) {
       const user = 'trailkeep_app';

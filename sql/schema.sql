@@ -195,10 +195,13 @@ create table access.tenant (
 alter table access.tenant owner to trailkeep_owner;
 alter table access.tenant enable row level security;
 alter table access.tenant force row level security;
+create policy sealer on access.tenant for r to trailkeep_sealer
+  using ('00000000-0000-0000-0000-000000000000'::uuid = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 create policy tenant on access.tenant for * to trailkeep_app
   using ((tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[])) OR ('00000000-0000-0000-0000-000000000000'::uuid = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[])))
   with check ('00000000-0000-0000-0000-000000000000'::uuid = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant INSERT, SELECT, UPDATE (name) on access.tenant to trailkeep_app;
+grant SELECT (tenant_id) on access.tenant to trailkeep_sealer;
 
 create table access.tenant_policy (
   tenant_id uuid not null,
@@ -428,10 +431,13 @@ alter table record.event force row level security;
 CREATE INDEX event_by_action ON ONLY record.event USING btree (tenant_id, action, occurred_at DESC, id DESC);
 CREATE INDEX event_by_actor ON ONLY record.event USING btree (tenant_id, actor, occurred_at DESC, id DESC);
 CREATE INDEX event_by_time ON ONLY record.event USING btree (tenant_id, occurred_at DESC, id DESC);
+create policy recovery on record.event for * to trailkeep_recovery
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 create policy tenant on record.event for * to trailkeep_app, trailkeep_purger
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant INSERT, SELECT on record.event to trailkeep_app;
 grant DELETE, SELECT on record.event to trailkeep_purger;
+grant DELETE, INSERT, SELECT on record.event to trailkeep_recovery;
 
 create table record.event_token (
   tenant_id uuid not null,
@@ -443,10 +449,24 @@ create table record.event_token (
 alter table record.event_token owner to trailkeep_owner;
 alter table record.event_token enable row level security;
 alter table record.event_token force row level security;
+create policy recovery on record.event_token for * to trailkeep_recovery
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 create policy tenant on record.event_token for * to trailkeep_app, trailkeep_purger
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant INSERT, SELECT on record.event_token to trailkeep_app;
 grant DELETE, SELECT on record.event_token to trailkeep_purger;
+grant DELETE, INSERT, SELECT on record.event_token to trailkeep_recovery;
+
+create table record.message (
+  digest bytea not null,
+  stored_at timestamp with time zone default now() not null,
+  constraint message_digest_check CHECK ((length(digest) = 32)),
+  constraint message_pkey PRIMARY KEY (digest)
+);
+alter table record.message owner to trailkeep_owner;
+CREATE INDEX message_by_time ON record.message USING brin (stored_at);
+grant DELETE, INSERT, SELECT on record.message to trailkeep_app;
+grant INSERT, SELECT on record.message to trailkeep_recovery;
 
 create table record.segment (
   segment_id uuid not null,
@@ -464,6 +484,7 @@ alter table record.segment owner to trailkeep_owner;
 CREATE INDEX segment_unannounced ON record.segment USING btree (committed_at) WHERE (announced_at IS NULL);
 grant INSERT, SELECT, UPDATE (announced_at) on record.segment to trailkeep_app;
 grant SELECT on record.segment to trailkeep_purger;
+grant INSERT, SELECT on record.segment to trailkeep_recovery;
 grant SELECT on record.segment to trailkeep_sealer;
 
 create table record.segment_part (
@@ -477,29 +498,42 @@ create table record.segment_part (
   min_id uuid not null,
   max_id uuid not null,
   blocks bytea storage e not null,
+  first_leaf bigint,
   constraint segment_part_pkey PRIMARY KEY (tenant_id, seq)
 );
 alter table record.segment_part owner to trailkeep_owner;
 alter table record.segment_part enable row level security;
 alter table record.segment_part force row level security;
-CREATE INDEX segment_part_by_id ON record.segment_part USING btree (tenant_id, max_id, min_id) WHERE (tier = 1);
+CREATE INDEX segment_part_by_any_id ON record.segment_part USING btree (tenant_id, max_id, min_id);
+CREATE UNIQUE INDEX segment_part_by_leaf ON record.segment_part USING btree (tenant_id, first_leaf);
 CREATE INDEX segment_part_by_time ON record.segment_part USING btree (tenant_id, max_time DESC, seq DESC) WHERE (tier = 1);
+create policy recovery on record.segment_part for * to trailkeep_recovery
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 create policy tenant on record.segment_part for * to trailkeep_app, trailkeep_sealer
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant INSERT, SELECT on record.segment_part to trailkeep_app;
+grant DELETE, INSERT, SELECT, UPDATE (first_leaf, seq) on record.segment_part to trailkeep_recovery;
 grant SELECT on record.segment_part to trailkeep_sealer;
 
 create table record.tenant_counter (
   tenant_id uuid not null,
   seq bigint not null,
+  leaves bigint default 0 not null,
+  last_time bigint default 0 not null,
   constraint tenant_counter_pkey PRIMARY KEY (tenant_id)
 );
 alter table record.tenant_counter owner to trailkeep_owner;
 alter table record.tenant_counter enable row level security;
 alter table record.tenant_counter force row level security;
+create policy recovery on record.tenant_counter for * to trailkeep_recovery
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+create policy sealer on record.tenant_counter for r to trailkeep_sealer
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 create policy tenant on record.tenant_counter for * to trailkeep_app
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
-grant INSERT, SELECT, UPDATE (seq) on record.tenant_counter to trailkeep_app;
+grant INSERT, SELECT, UPDATE (last_time, leaves, seq) on record.tenant_counter to trailkeep_app;
+grant INSERT, SELECT, UPDATE (last_time, leaves, seq) on record.tenant_counter to trailkeep_recovery;
+grant SELECT on record.tenant_counter to trailkeep_sealer;
 
 create table sec.context_key (
   id smallint not null,
@@ -602,4 +636,5 @@ end $function$
 alter function sec.ctx_tenants() owner to trailkeep_owner;
 grant execute on function sec.ctx_tenants() to trailkeep_app;
 grant execute on function sec.ctx_tenants() to trailkeep_purger;
+grant execute on function sec.ctx_tenants() to trailkeep_recovery;
 grant execute on function sec.ctx_tenants() to trailkeep_sealer;

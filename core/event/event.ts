@@ -64,6 +64,9 @@ export interface Change {
   readonly after?: Json;
 }
 
+/** The producer of Trailkeep's own events; API keys have 20 characters, so none is called that. */
+export const ownProducer = 'trailkeep';
+
 export interface Event {
   /** UUIDv7. Its time lies within [-7 d, +5 min] of `received_at`; it is also the partition key. */
   readonly id: string;
@@ -102,6 +105,8 @@ export interface Event {
   readonly schema_violation?: string;
   /** In the stored form only: the personal values, encrypted. See core/privacy/sealed.ts. */
   readonly sealed?: readonly SealedGroup[];
+  /** In the stored form only: 128 random bits, base64url, which hide the event behind its leaf. See core/proof/commitment.ts. */
+  readonly salt?: string;
 }
 
 /**
@@ -109,7 +114,9 @@ export interface Event {
  * `severity` are hints that the catalogue overrules; `tenant` and `received_at` are never read.
  */
 export type EventInput = Pick<Event, 'action' | 'actor'> &
-  Partial<Omit<Event, 'tenant' | 'received_at' | 'producer' | 'schema_violation' | 'sealed' | 'action' | 'actor'>> & {
+  Partial<
+    Omit<Event, 'tenant' | 'received_at' | 'producer' | 'schema_violation' | 'sealed' | 'salt' | 'action' | 'actor'>
+  > & {
     readonly producer?: { readonly seq?: number };
   };
 

@@ -23,7 +23,8 @@ export const envelopeContext = (tenant: string, eventId: string, sealed: Omit<Se
 
 /**
  * The stored form of an event and its canonical line. The order of envelopes is that of the fields: the same event
- * gives the same form, but for the random ivs. `free` says that free objects may be left, whose keys need sorting.
+ * gives the same form, but for the random ivs and the salt (core/proof/commitment.ts). `free` says that free objects
+ * may be left, whose keys need sorting.
  */
 export function sealEvent(
   event: Event,
@@ -31,6 +32,7 @@ export function sealEvent(
   keys: SealKeys,
   cipher: Cipher,
   free: boolean,
+  salt: string,
 ): EventLine {
   const groups: { group: FieldGroup; key: DataKey; at: string[]; values: Json[] }[] = [];
   const changes: Changes = new Map();
@@ -79,6 +81,7 @@ export function sealEvent(
     producer: event.producer,
     project: event.project,
     received_at: event.received_at,
+    salt,
     schema_version: event.schema_version,
     schema_violation: event.schema_violation,
     sealed: sealed.length === 0 ? undefined : sealed,

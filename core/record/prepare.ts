@@ -19,9 +19,6 @@ import { isUuidv7, uuidTime } from '../event/uuid.ts';
 import { validateInput } from '../event/validate.ts';
 import { fromCloudEvent, isCloudEvent } from './cloudevents.ts';
 
-/** The producer of Trailkeep's own events; API keys have 20 characters, so none is called that. */
-export const ownProducer = 'trailkeep';
-
 /** Who sends, when, and by which rules. */
 export interface PrepareContext {
   readonly tenant: string;
@@ -108,7 +105,7 @@ export function prepareEvent(item: JsonItem, by: PrepareContext): Result<Prepare
     targets: input.targets,
     tenant: by.tenant,
     version: input.version,
-  } satisfies { readonly [K in keyof Required<Omit<Event, 'sealed'>>]: Event[K] | undefined } as Event;
+  } satisfies { readonly [K in keyof Required<Omit<Event, 'sealed' | 'salt'>>]: Event[K] | undefined } as Event;
   // With what came in in order, and the fields above in order, this is the canonical text.
   const line = ordered ? JSON.stringify(event) : canonical(event as unknown as Json);
   return ok({ event, line, tier });

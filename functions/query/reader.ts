@@ -7,7 +7,7 @@
 import type { Caller } from '#core/access/access.ts';
 import type { Guard, Sight } from '#core/access/guard.ts';
 import type { Circumstances } from '#core/access/principal.ts';
-import type { Event, EventInput, Json, JsonObject } from '#core/event/event.ts';
+import { type Event, type EventInput, type Json, type JsonObject, ownProducer } from '#core/event/event.ts';
 import { isToken } from '#core/event/token.ts';
 import { neededKeys, type ShownEvent, showEvent } from '#core/privacy/open.ts';
 import type { Cipher, SubjectKeys } from '#core/privacy/ports.ts';
@@ -15,7 +15,6 @@ import { type StoredFilter, storedFilter } from '#core/privacy/search.ts';
 import type { Filter } from '#core/query/filter.ts';
 import { matcher } from '#core/query/matches.ts';
 import type { Recorder } from '#core/record/ports.ts';
-import { ownProducer } from '#core/record/prepare.ts';
 import { circumstancesOf } from '#functions/runtime/circumstances.ts';
 import { eventBy } from '#functions/runtime/recorder.ts';
 import type { HttpRequest } from '#functions/runtime/request.ts';

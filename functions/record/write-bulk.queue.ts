@@ -6,6 +6,7 @@ import {
   openDeadLetters,
   openLedger,
   openNewId,
+  openRandom,
   openSegments,
   openSubjectKeys,
 } from '#functions/runtime/open.ts';
@@ -24,4 +25,5 @@ export const handler = onQueue(writeBulk, {
   control: openControl,
   subjectKeys: openSubjectKeys,
   cipher: openCipher,
+  random: openRandom,
 });

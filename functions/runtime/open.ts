@@ -221,11 +221,16 @@ export function openMigrator() {
 }
 
 // Chance and digests, which core takes as arguments.
+export const openRandom =
+  () =>
+  (bytes: number): Uint8Array =>
+    randomBytes(bytes);
 export const openNewId = () => (now: Date) => uuidv7(now.getTime(), randomBytes(10));
 export const openIds = () => ({
   uuidv7: (now: Date) => uuidv7(now.getTime(), randomBytes(10)),
-  random: (bytes: number): Uint8Array => randomBytes(bytes),
+  random: openRandom(),
 });
+
 export const openClock = () => () => new Date();
 export const openSha256 = () => (data: string | Uint8Array) => createHash('sha256').update(data).digest('hex');
 export const openHmac = () => (key: Uint8Array, data: string) =>

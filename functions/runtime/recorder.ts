@@ -7,10 +7,10 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Caller } from '#core/access/access.ts';
-import type { EventInput, Party, Tier } from '#core/event/event.ts';
+import { type EventInput, ownProducer, type Party, type Tier } from '#core/event/event.ts';
 import { uuidv7 } from '#core/event/uuid.ts';
 import type { Outlet, Recorder } from '#core/record/ports.ts';
-import { ownProducer, prepareEvent } from '#core/record/prepare.ts';
+import { prepareEvent } from '#core/record/prepare.ts';
 import { packEnvelopes } from './envelope-codec.ts';
 
 /** Opens a recorder over the two work queues. */

@@ -45,7 +45,14 @@ const event = (more: Partial<Event> = {}): Event => ({
 /** As it comes from accept: in canonical order. */
 const accepted = (one: Event) => JSON.parse(canonical(one as unknown as Json)) as Event;
 const sealed = (one: Event) =>
-  sealEvent(accepted(one), personalFields(accepted(one), undefined), { tenant: tenantKeys, of }, nodeCipher, false);
+  sealEvent(
+    accepted(one),
+    personalFields(accepted(one), undefined),
+    { tenant: tenantKeys, of },
+    nodeCipher,
+    false,
+    'AAAAAAAAAAAAAAAAAAAAAA',
+  );
 const all: View = {
   who: 'clear',
   where: 'clear',

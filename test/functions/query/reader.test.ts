@@ -32,7 +32,12 @@ function place() {
       return { line, event: JSON.parse(line) as Event };
     });
     const sealed = await seal(
-      { control: new MemoryControl(), subjectKeys: ports.subjectKeys, cipher: ports.cipher },
+      {
+        control: new MemoryControl(),
+        subjectKeys: ports.subjectKeys,
+        cipher: ports.cipher,
+        random: (bytes) => new Uint8Array(bytes),
+      },
       accepted,
     );
     const stored = sealed.map(({ event }) => event);

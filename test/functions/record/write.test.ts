@@ -63,6 +63,7 @@ const ports: WritePorts = {
   control: new MemoryControl(),
   subjectKeys: new MemorySubjectKeys(),
   cipher: nodeCipher,
+  random: (bytes) => new Uint8Array(bytes),
   newId: () => `segment-${++nextId}`,
   segments: {
     write: async (plan) => {

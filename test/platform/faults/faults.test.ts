@@ -214,6 +214,7 @@ test(`${events} events, ${kills} kills, ${postgresStops} stops of Postgres, ${ca
     guard: await open.openGuard(),
     subjectKeys: await open.openSubjectKeys(),
     cipher: open.openCipher(),
+    random: open.openRandom(),
     recorder: open.openRecorder(),
   };
   let seenTwice = 0;

@@ -12,6 +12,7 @@ import {
   openDeadLetters,
   openLedger,
   openNewId,
+  openRandom,
   openSegments,
   openSubjectKeys,
 } from '#functions/runtime/open.ts';
@@ -46,6 +47,7 @@ const ports: WritePorts = {
   control,
   subjectKeys,
   cipher,
+  random: openRandom(),
   segments: {
     write: async (plan) => {
       point('before-segment');
