@@ -10,6 +10,7 @@ import type { RegisteredSchema, TenantPolicy } from '../access/access.ts';
 import { canonical } from './canonical.ts';
 import type { Json } from './event.ts';
 import { utf8Length } from './json.ts';
+import { escapeToken } from './pointer.ts';
 import type { Fault } from './problem.ts';
 
 /** A schema is compiled at each cold start: 32 KB compile in a few milliseconds. */
@@ -99,7 +100,7 @@ const data = new Set(['const', 'enum', 'examples', 'default']);
 function foreignReference(value: Json, pointer: string, isNames = false): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   for (const [name, item] of Object.entries(value)) {
-    const here = `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+    const here = `${pointer}/${escapeToken(name)}`;
     if (!isNames) {
       if (data.has(name)) continue;
       const reference = name === '$ref' || name === '$dynamicRef';

@@ -1,5 +1,6 @@
 /** Judges what a caller sent against the event's shape, with a sentence that says what to change. */
 import type { EventInput, Json } from './event.ts';
+import { escapeToken } from './pointer.ts';
 import { fail, ok, type Result } from './problem.ts';
 import { validate as compiled } from './validate.generated.ts';
 
@@ -21,7 +22,7 @@ export function validateInput(value: Json): Result<EventInput> {
   return fail('event_invalid', `${pointer === '' ? 'The event' : pointer} ${sentenceOf(error)}.`, pointer);
 }
 
-const inName = (name: unknown) => `/${String(name).slice(0, 128).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+const inName = (name: unknown) => `/${escapeToken(String(name).slice(0, 128))}`;
 
 /** Points at the field itself, also when it is missing or should not be there. */
 function pointerOf({ instancePath, keyword, params }: SchemaError): string {

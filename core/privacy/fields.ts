@@ -6,8 +6,9 @@
  * category, outcome, times, service, types, request and trace ids, ids of machines and of things.
  */
 import type { Event, Json, JsonObject, Party } from '#core/event/event.ts';
+import { escapeToken, valueAt } from '#core/event/pointer.ts';
 import type { FieldGroup } from '../access/view.ts';
-import { escapeToken, type Tags } from './tags.ts';
+import type { Tags } from './tags.ts';
 
 /** How a value can still be found: as the id of its subject, as one of its addresses, or as a value many share. */
 export type Findable = 'subject' | 'email' | 'ip';
@@ -131,20 +132,3 @@ function named(event: Event, pointer: string | undefined): string | undefined {
   const value = valueAt(event as unknown as Json, pointer);
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
-
-/** The value at an RFC 6901 pointer, or undefined. */
-export function valueAt(root: Json, pointer: string): Json | undefined {
-  let value: Json | undefined = root;
-  for (const part of partsOf(pointer)) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;
-    value = (value as { readonly [key: string]: Json })[part];
-  }
-  return value;
-}
-
-/** The parts of a pointer, unescaped. */
-export const partsOf = (pointer: string): string[] =>
-  pointer
-    .split('/')
-    .slice(1)
-    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));

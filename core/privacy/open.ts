@@ -5,9 +5,9 @@
  * `redacted` with the reason, so that nobody takes a hidden value for a missing one.
  */
 import type { Category, DataClass, Event, Json } from '#core/event/event.ts';
+import { partsOf, valueAt } from '#core/event/pointer.ts';
 import { isToken } from '#core/event/token.ts';
 import type { FieldMode, View } from '../access/view.ts';
-import { partsOf, valueAt } from './fields.ts';
 import type { Cipher, OpenedKey } from './ports.ts';
 import { envelopeContext } from './seal.ts';
 import { erasedText, maskedText, restrictedText, type SealedGroup } from './sealed.ts';

@@ -4,9 +4,10 @@
 
 import { canonical } from '#core/event/canonical.ts';
 import type { Event, Json, JsonObject } from '#core/event/event.ts';
+import { partsOf, placeOf } from '#core/event/pointer.ts';
 import type { EventLine } from '#core/record/envelope.ts';
 import type { FieldGroup } from '../access/view.ts';
-import { type PersonalField, partsOf } from './fields.ts';
+import type { PersonalField } from './fields.ts';
 import type { Cipher, DataKey, TenantKeys } from './ports.ts';
 import type { SealedGroup } from './sealed.ts';
 
@@ -182,23 +183,4 @@ function putBelow(
   }
   const last = parts.at(-1)!;
   parent[last] = withMembers(parent[last] as JsonObject, members);
-}
-
-interface Place {
-  /** Pointer of what holds the value. */
-  readonly parent: string;
-  /** Its name there. */
-  readonly name: string;
-}
-const places = new Map<string, Place>();
-
-/** Where a pointer leads: nearly all events have the same few pointers. */
-function placeOf(at: string): Place {
-  let place = places.get(at);
-  if (!place) {
-    place = { parent: at.slice(0, at.lastIndexOf('/')), name: partsOf(at).at(-1)! };
-    if (places.size >= 10_000) places.clear();
-    places.set(at, place);
-  }
-  return place;
 }

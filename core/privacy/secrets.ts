@@ -2,7 +2,8 @@
  * What must not be kept at all: secrets and card numbers. They are replaced before anything is stored, and counted.
  */
 import type { Event, Json } from '#core/event/event.ts';
-import { escapeToken, type Tags } from './tags.ts';
+import { escapeToken } from '#core/event/pointer.ts';
+import type { Tags } from './tags.ts';
 
 export const droppedSecret = '[dropped: secret]';
 export const droppedCard = '[dropped: card number]';

@@ -6,6 +6,7 @@
  */
 import type { RegisteredSchema, TenantPolicy } from '#core/access/access.ts';
 import type { Json, JsonObject } from '#core/event/event.ts';
+import { escapeToken } from '#core/event/pointer.ts';
 
 export const privacyClasses = ['none', 'pii', 'phi', 'chd', 'secret'] as const;
 export type PrivacyClass = (typeof privacyClasses)[number];
@@ -51,6 +52,3 @@ function collect(schema: JsonObject, pointer: string, classes: Map<string, Priva
 
 const isObject = (value: Json | undefined): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** One part of a pointer, RFC 6901 §3. */
-export const escapeToken = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1');

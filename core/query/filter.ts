@@ -17,6 +17,7 @@ import {
   type Severity,
   severities,
 } from '#core/event/event.ts';
+import { escapeToken } from '#core/event/pointer.ts';
 import { fail, ok, type Result } from '#core/event/problem.ts';
 import { nearest } from './nearest.ts';
 
@@ -221,8 +222,7 @@ function timeOf(value: Json): number | undefined {
 }
 
 const quote = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
-const refuse = (name: string, detail: string) =>
-  fail('filter_invalid', detail, `/${name.slice(0, 60).replaceAll('~', '~0').replaceAll('/', '~1')}`);
+const refuse = (name: string, detail: string) => fail('filter_invalid', detail, `/${escapeToken(name.slice(0, 60))}`);
 
 /**
  * The one text of a filter, whatever order its names and values came in: cursors are bound to it.

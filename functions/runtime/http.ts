@@ -10,6 +10,7 @@ import type * as z from 'zod';
 import { type Caller, type Scope, scopes } from '#core/access/access.ts';
 import { type Person, principalKinds } from '#core/access/principal.ts';
 import { type JsonLimits, parseJson } from '#core/event/json.ts';
+import { escapeToken } from '#core/event/pointer.ts';
 import { Problem, problemKinds, problemOf } from '#core/event/problem.ts';
 import { Unavailable } from '#core/record/ports.ts';
 import { logger } from './observe.ts';
@@ -53,7 +54,7 @@ export function jsonBody<S extends z.ZodType>(request: HttpRequest, schema: S, l
   const shaped = schema.safeParse(parsed.value);
   if (shaped.success) return shaped.data;
   const issue = shaped.error.issues[0]!;
-  const pointer = issue.path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+  const pointer = issue.path.map((part) => `/${escapeToken(String(part))}`).join('');
   throw new Problem('request_invalid', `${pointer || 'The body'}: ${issue.message}.`, { pointer });
 }
 
