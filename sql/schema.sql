@@ -477,14 +477,15 @@ create table record.segment (
   tenants uuid[] not null,
   committed_at timestamp with time zone default now() not null,
   announced_at timestamp with time zone,
+  partial boolean default false not null,
   constraint segment_pkey PRIMARY KEY (segment_id),
   constraint segment_sha256_check CHECK ((length(sha256) = 32))
 );
 alter table record.segment owner to trailkeep_owner;
 CREATE INDEX segment_unannounced ON record.segment USING btree (committed_at) WHERE (announced_at IS NULL);
-grant INSERT, SELECT, UPDATE (announced_at) on record.segment to trailkeep_app;
+grant INSERT, SELECT, UPDATE (announced_at, partial, tenants) on record.segment to trailkeep_app;
 grant SELECT on record.segment to trailkeep_purger;
-grant INSERT, SELECT on record.segment to trailkeep_recovery;
+grant INSERT, SELECT, UPDATE (announced_at, partial, tenants) on record.segment to trailkeep_recovery;
 grant SELECT on record.segment to trailkeep_sealer;
 
 create table record.segment_part (

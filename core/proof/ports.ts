@@ -165,8 +165,14 @@ export interface RebuildPlan {
   readonly found: readonly FoundPart[];
   /** Parts above `agreed` that hold no event of the log: they move behind it, in their order. */
   readonly moved: readonly bigint[];
-  /** Parts above `agreed` that hold events which the log has: they go; what only they have is committed anew. */
+  /** Parts above `agreed` that hold events which the log has: they go. */
   readonly dropped: readonly bigint[];
+  /** What only dropped parts had, in segments that were written for it: new parts behind those that moved. */
+  readonly rewritten: readonly {
+    readonly segment: Segment;
+    readonly lines: readonly EventLine[];
+    readonly leaves: readonly Leaf[];
+  }[];
 }
 
 /** What a conditional write met. `different`: other bytes are there, and nothing was written. */

@@ -13,6 +13,13 @@ interface Row {
   readonly line: EventLine;
   readonly time: number;
 }
+export interface PlanContext {
+  readonly id: string;
+  readonly tier: Tier;
+  readonly now: Date;
+  /** By tenant: digests of the messages that the lines came by. */
+  readonly messages?: SegmentPlan['messages'];
+}
 type PlannedBlock = SegmentPlan['blocks'][number];
 
 /**
@@ -20,7 +27,7 @@ type PlannedBlock = SegmentPlan['blocks'][number];
  * at most `blockRawBytesMax` UTF-8 bytes that never mix tenants. A line larger than that has a block alone.
  * The key's hour is that of `now` in UTC, so a sweeper finds by time what a crash left behind.
  */
-export function planSegment(lines: readonly EventLine[], by: { id: string; tier: Tier; now: Date }): SegmentPlan {
+export function planSegment(lines: readonly EventLine[], by: PlanContext): SegmentPlan {
   const tenants = new Map<string, { ids: Set<string>; categories: Map<string, Row[]> }>();
   for (const line of lines) {
     const { tenant, id, category, occurred_at } = line.event;
@@ -42,7 +49,7 @@ export function planSegment(lines: readonly EventLine[], by: { id: string; tier:
     const rows = [...categories.keys()].sort().flatMap((category) => categories.get(category)!.sort(byTimeThenId));
     cut(tenant, rows, blocks);
   }
-  return { id: by.id, key: segmentKey(by.id, by.now), tier: by.tier, blocks };
+  return { id: by.id, key: segmentKey(by.id, by.now), tier: by.tier, messages: by.messages ?? new Map(), blocks };
 }
 
 /** `segments/v1/dt=YYYY-MM-DD/hh=HH/<id>.jsonl.gz`, by the hour of `now` in UTC. */
@@ -88,7 +95,8 @@ function blockOf(tenant: string, rows: readonly Row[]): PlannedBlock {
     if (line.event.id > maxId) maxId = line.event.id;
   }
   const filter = filterOfEvents(rows.map(({ line }) => line.event));
-  return { tenant, text, events: rows.length, minTime, maxTime, minId, maxId, filter };
+  const lines = rows.map((row) => row.line);
+  return { tenant, lines, text, events: rows.length, minTime, maxTime, minId, maxId, filter };
 }
 
 const encoder = new TextEncoder();

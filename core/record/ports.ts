@@ -1,8 +1,10 @@
 /** The places that accept and write lean on. Each comment is the promise its driver keeps. */
 import type { PublishedKey, TenantPolicy } from '#core/access/access.ts';
 import type { PublishedIssuer } from '#core/access/issuer.ts';
-import type { Event, EventInput, Tier } from '#core/event/event.ts';
+import type { EventInput, Tier } from '#core/event/event.ts';
 import type { ProblemCode } from '../event/problem.ts';
+import type { Leaf } from '../proof/entry.ts';
+import type { EventLine } from './envelope.ts';
 import type { Segment, SegmentPart, SegmentPlan } from './segment.ts';
 import type { Shape } from './shape.ts';
 
@@ -125,31 +127,60 @@ export interface Segments {
   write(plan: SegmentPlan): Promise<Segment>;
   /** The compressed bytes [offset, offset + bytes) of a segment. Rejects with `Missing` when it is gone. */
   read(key: string, offset: number, bytes: number): Promise<Uint8Array>;
+  /** A segment from its sidecar, with all its lines in its order. Undefined when either of its objects is not there. */
+  load(key: string): Promise<{ readonly segment: Segment; readonly lines: readonly EventLine[] } | undefined>;
   /** Keys written between two times, oldest first; for the sweeper. */
   list(from: Date, to: Date): AsyncIterable<{ readonly key: string; readonly bytes: number }>;
   /** Removes a segment and its sidecar. Removing what is gone succeeds. Only the sweeper may call it. */
   remove(key: string): Promise<void>;
 }
 
-export interface CommitResult {
-  /** Event ids that were already there and were not stored again. */
-  readonly duplicates: number;
-  /** The parts with the sequence numbers they were given. */
-  readonly parts: readonly SegmentPart[];
+/** What is committed already. */
+export interface Known {
+  /** Critical events, as `tenant/id`. */
+  readonly events: ReadonlySet<string>;
+  /** Queue messages, by the hex SHA-256 of their bodies. */
+  readonly messages: ReadonlySet<string>;
 }
+
+/** Either everything was stored, or nothing was because some of it is known already. */
+export type CommitResult =
+  | {
+      readonly stored: true;
+      /** The parts with the sequence numbers and leaves they were given. */
+      readonly parts: readonly (SegmentPart & { readonly firstLeaf: number })[];
+    }
+  | { readonly stored: false; readonly known: Known };
 
 /** The ledger in Postgres: what is committed is visible, what is not is garbage. */
 export interface Ledger {
-  /** Which of these (tenant, id) pairs are stored already, as `tenant/id`. Used to drop redelivered critical events before writing. */
-  known(ids: readonly { readonly tenant: string; readonly id: string }[]): Promise<Set<string>>;
+  /** Which of these critical events and messages (hex digests) are committed already. */
+  known(
+    events: readonly { readonly tenant: string; readonly id: string }[],
+    messages: readonly string[],
+  ): Promise<Known>;
   /**
-   * ONE transaction: critical rows, the segment's catalogue row, one part per tenant (which is the outbox
-   * of leaves), last use of the producers' keys. When the promise resolves it is durable and visible.
-   * A repeated event id is dropped; a repeated segment id rejects with `conflict`. Sequence numbers are
-   * handed out under a per-tenant row lock, in tenant order, so commits become visible in sequence order
-   * and never deadlock. Rejects with `Unavailable` when the database is down.
+   * ONE transaction: critical rows, the segment's catalogue row, one part per tenant, its leaves in the outbox, the
+   * messages they came by, last use of the producers' keys. `lines` are the segment's, in its order, and `leaves` are
+   * theirs. When the promise resolves with `stored` it is durable and visible, and the order of the leaves is fixed for
+   * ever. When a critical event or a message is known already, nothing is stored, so that no event ever has two leaves;
+   * a repeated segment id rejects with `conflict`. Sequence numbers and leaf indexes are handed out under a per-tenant
+   * row lock, in tenant order, so commits become visible in sequence order and never deadlock. Rejects with
+   * `Unavailable` when the database is down.
    */
-  commit(segment: Segment, events: readonly { readonly event: Event; readonly line: string }[]): Promise<CommitResult>;
+  commit(segment: Segment, lines: readonly EventLine[], leaves: readonly Leaf[]): Promise<CommitResult>;
+  /**
+   * Commits some tenants' parts of a segment that was written and is not catalogued, or not with these parts. As
+   * `commit`; `parts` of the segment are those to adopt, `partsOfAll` counts those it has.
+   */
+  adopt(
+    segment: Segment,
+    lines: readonly EventLine[],
+    leaves: readonly Leaf[],
+    partsOfAll: number,
+  ): Promise<CommitResult>;
+  /** Forgets messages that were committed before `before`: no queue holds them any longer. Resolves with how many. */
+  forgetMessages(before: Date): Promise<number>;
   /** Marks segments as announced. */
   announced(segmentIds: readonly string[]): Promise<void>;
   /** Committed segments older than `before` that nobody announced. */
@@ -164,7 +195,7 @@ export interface Ledger {
       readonly tenants: readonly string[];
     }[]
   >;
-  /** Which of these segment keys have a catalogue row. */
+  /** Which of these segment keys have a catalogue row, and with all their parts. */
   catalogued(keys: readonly string[]): Promise<Set<string>>;
 }
 

@@ -1,4 +1,5 @@
 import type { Tier } from '#core/event/event.ts';
+import type { EventLine } from './envelope.ts';
 
 /**
  * A segment: one seekable gzip JSONL object with the events of one batch, written once.
@@ -39,6 +40,11 @@ export interface SegmentPart {
   readonly minId: string;
   readonly maxId: string;
   readonly blocks: readonly Block[];
+  /**
+   * Hex SHA-256 of the bodies of the queue messages that the events came by: a message is committed once. Known to
+   * writers and in the sidecar; parts that are read from the catalogue do not have it.
+   */
+  readonly messages?: readonly string[];
 }
 
 /** What a batch becomes before it is compressed: blocks of lines in the segment's order (pure, see planSegment). */
@@ -46,8 +52,11 @@ export interface SegmentPlan {
   readonly id: string;
   readonly key: string;
   readonly tier: Tier;
+  /** By tenant: hex SHA-256 of the bodies of the queue messages. */
+  readonly messages: ReadonlyMap<string, readonly string[]>;
   readonly blocks: readonly {
     readonly tenant: string;
+    readonly lines: readonly EventLine[];
     /** JSON lines, each ended by a newline. */
     readonly text: string;
     readonly events: number;

@@ -48,6 +48,11 @@ create index message_by_time on record.message using brin (stored_at);
 grant select, insert, delete on record.message to trailkeep_app;
 grant select, insert on record.message to trailkeep_recovery;
 
+-- Recovery of one tenant's log adopts that tenant's part of a segment: `partial` says that others of its parts may wait
+-- to be adopted, and `tenants` has those that were.
+alter table record.segment add column partial boolean not null default false;
+grant update (announced_at, tenants, partial) on record.segment to trailkeep_app;
+
 -- One row is the database's incarnation. A restore brings an old one back; recovery writes a new one, here and on S3.
 create table proof.incarnation (
   id smallint primary key check (id = 1),
@@ -148,7 +153,7 @@ create policy recovery on record.event to trailkeep_recovery
 grant select, insert, update (seq, leaves, last_time) on record.tenant_counter to trailkeep_recovery;
 grant select, insert, delete, update (seq, first_leaf) on record.segment_part to trailkeep_recovery;
 grant select, insert, delete on record.event to trailkeep_recovery;
-grant select, insert on record.segment to trailkeep_recovery;
+grant select, insert, update (announced_at, tenants, partial) on record.segment to trailkeep_recovery;
 create policy recovery on record.event_token to trailkeep_recovery
   using (tenant_id = any ((select sec.ctx_tenants())::uuid[]));
 grant select, insert, delete on record.event_token to trailkeep_recovery;

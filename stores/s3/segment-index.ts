@@ -3,7 +3,8 @@
  * sidecar that lies beside each segment, so that the catalogue can be rebuilt from S3 alone.
  *
  * The sidecar is JSON: `{v: 1, id, key, tier, bytes, sha256, parts: [{tenant, events, minTime, maxTime, minId,
- * maxId, blocks: [{offset, bytes, events, minTime, maxTime, filter}]}]}`; times are ms since 1970, filters base64.
+ * maxId, blocks: [{offset, bytes, events, minTime, maxTime, filter}], messages}]}`; times are ms since 1970, filters
+ * base64, messages hex digests.
  * It has no sequence numbers: those are handed out by the commit, or anew by a rebuild.
  */
 import type { Tier } from '#core/event/event.ts';
@@ -54,6 +55,7 @@ export function segmentOf(
         maxTime,
         filter,
       })),
+      messages: plan.messages.get(tenant) ?? [],
     });
     start = stop;
   }
@@ -69,7 +71,7 @@ export function encodeSidecar({ id, key, tier, bytes, sha256, parts }: Segment):
     tier,
     bytes,
     sha256,
-    parts: parts.map(({ tenant, events, minTime, maxTime, minId, maxId, blocks }) => ({
+    parts: parts.map(({ tenant, events, minTime, maxTime, minId, maxId, blocks, messages }) => ({
       tenant,
       events,
       minTime,
@@ -80,6 +82,7 @@ export function encodeSidecar({ id, key, tier, bytes, sha256, parts }: Segment):
         ...block,
         filter: Buffer.from(filter.buffer, filter.byteOffset, filter.length).toString('base64'),
       })),
+      messages,
     })),
   };
   return JSON.stringify(sidecar);
