@@ -4,7 +4,7 @@
  * A value that is not shown leaves a word where a text stood, or nothing where an object stood, and is named in
  * `redacted` with the reason, so that nobody takes a hidden value for a missing one.
  */
-import type { Category, DataClass, Event, Json } from '#core/event/event.ts';
+import type { Category, DataClass, Event, Json, JsonObject } from '#core/event/event.ts';
 import { partsOf, valueAt } from '#core/event/pointer.ts';
 import { isToken } from '#core/event/token.ts';
 import type { FieldMode, View } from '../access/view.ts';
@@ -16,7 +16,7 @@ import { erasedText, maskedText, restrictedText, type SealedGroup } from './seal
 export type Redaction = 'masked' | 'token' | 'omitted' | 'erased' | 'restricted' | 'retained' | 'broken';
 
 /** An event as the API answers it. */
-export type ShownEvent = Omit<Event, 'sealed'> & { readonly redacted?: Readonly<Record<string, Redaction>> };
+export type ShownEvent = Omit<Event, 'sealed' | 'salt'> & { readonly redacted?: Readonly<Record<string, Redaction>> };
 
 /** What a reader sees of events of a kind; undefined: nothing, as if they were not there. */
 export type ViewOf = (category: Category, dataClass: DataClass) => View | undefined;
@@ -39,9 +39,9 @@ export function showEvent(
   cipher: Cipher,
   redactions: Readonly<Partial<Record<string, string>>> = {},
 ): ShownEvent {
-  const { sealed, ...rest } = event;
+  const { sealed, salt: _salt, ...rest } = event;
   if (!sealed) return rest;
-  const shown = structuredClone(rest) as unknown as { [key: string]: Json };
+  const shown = new Copy(rest as unknown as JsonObject);
   const redacted: Record<string, Redaction> = {};
   for (const envelope of sealed) {
     const opened =
@@ -49,11 +49,12 @@ export function showEvent(
         ? openEnvelope(event, envelope, keys.get(envelope.key), cipher)
         : view[envelope.group];
     envelope.at.forEach((at, index) => {
-      if (Array.isArray(opened)) put(shown, at, opened[index]!);
+      if (Array.isArray(opened)) shown.put(at, opened[index]!);
       else redact(shown, at, opened as Redaction, redacted, redactions);
     });
   }
-  return { ...(shown as unknown as ShownEvent), ...(Object.keys(redacted).length === 0 ? {} : { redacted }) };
+  const made = shown.root as unknown as ShownEvent;
+  return Object.keys(redacted).length === 0 ? made : { ...made, redacted };
 }
 
 /** The values of one envelope in the order of its places, or why there are none. */
@@ -82,7 +83,7 @@ const words: Partial<Record<Redaction, string>> = {
 const objectPlace = /\/metadata$/;
 
 function redact(
-  shown: { [key: string]: Json },
+  shown: Copy,
   at: string,
   reason: Redaction | FieldMode,
   redacted: Record<string, Redaction>,
@@ -90,24 +91,42 @@ function redact(
 ): void {
   const why = reason as Redaction;
   redacted[at] = why;
-  const standing = valueAt(shown, at);
+  const standing = valueAt(shown.root, at);
   const token = typeof standing === 'string' && isToken(standing);
   if (why === 'token') {
     if (!token) redacted[at] = 'omitted';
     return;
   }
   const word = override[why] ?? words[why];
-  if (word !== undefined && !objectPlace.test(at)) put(shown, at, word);
-  else if (token) put(shown, at, '');
+  if (word !== undefined && !objectPlace.test(at)) shown.put(at, word);
+  else if (token) shown.put(at, '');
 }
 
-/** Puts a value where it belongs. The parents are there: sealing leaves them. */
-function put(root: { [key: string]: Json }, at: string, value: Json): void {
-  const parts = partsOf(at);
-  let parent = root;
-  for (const part of parts.slice(0, -1)) {
-    parent[part] ??= {};
-    parent = parent[part] as { [key: string]: Json };
+/** A copy of an object of which only what changes is copied: a whole copy costs more than opening the envelopes. */
+class Copy {
+  readonly root: { [key: string]: Json };
+  /** What was copied and may be written to. */
+  readonly #own = new Set<Json>();
+
+  constructor(of: JsonObject) {
+    this.root = { ...of };
   }
-  parent[parts.at(-1)!] = value;
+
+  /** Puts a value where it belongs. The parents are there: sealing leaves them. */
+  put(at: string, value: Json): void {
+    const parts = partsOf(at);
+    const last = parts.length - 1;
+    let parent = this.root;
+    for (let depth = 0; depth < last; depth++) {
+      const part = parts[depth]!;
+      let child: Json = parent[part] ?? {};
+      if (!this.#own.has(child)) {
+        child = (Array.isArray(child) ? [...child] : { ...(child as JsonObject) }) as Json;
+        this.#own.add(child);
+        parent[part] = child;
+      }
+      parent = child as { [key: string]: Json };
+    }
+    parent[parts[last]!] = value;
+  }
 }

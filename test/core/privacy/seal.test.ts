@@ -142,6 +142,21 @@ describe('a sealed event', () => {
     }
   });
 
+  test('is shown without a change to what is stored, and shares what stays as it is', () => {
+    const frozen = (value: unknown): void => {
+      if (typeof value !== 'object' || value === null) return;
+      Object.freeze(value);
+      for (const inner of Object.values(value)) frozen(inner);
+    };
+    const { event: stored } = sealed(event());
+    frozen(stored);
+    const shown = showEvent(stored, all, live(), nodeCipher);
+    expect(shown).toEqual(event());
+    expect(shown.targets![1]).toBe(stored.targets![1]);
+    expect(shown.producer).toBe(stored.producer);
+    expect(showEvent(stored, { ...all, diff: 'masked' }, live(), nodeCipher).changes![0]!.before).toBe('[masked]');
+  });
+
   test('reads nothing that the view does not show, not even keys', () => {
     const { event: stored } = sealed(event());
     const masked: View = {
