@@ -195,8 +195,8 @@ export interface Ledger {
       readonly tenants: readonly string[];
     }[]
   >;
-  /** Which of these segment keys have a catalogue row, and with all their parts. */
-  catalogued(keys: readonly string[]): Promise<Set<string>>;
+  /** Which of these segment keys have a catalogue row; `partial` when recovery has adopted some of their parts only. */
+  catalogued(keys: readonly string[]): Promise<ReadonlyMap<string, 'whole' | 'partial'>>;
 }
 
 /** The topic that later stages subscribe to: one message per committed batch (claim check). */

@@ -1,34 +1,45 @@
 /**
- * Sweep: mends what a crash left behind.
+ * Sweep: mends what a crash, or a restored database, left behind.
  *
- * A segment that was committed and not announced is announced now (subscribers may see it twice, never not
- * at all). A segment that was written and not committed is garbage and is removed; the bucket is versioned,
- * so even a wrong removal can be undone.
+ * A segment that was committed and not announced is announced now (subscribers may see it twice, never not at all).
+ * A segment that was written and not committed holds events that somebody has a receipt for: when their messages were
+ * committed by another try it is garbage and goes; when none was, it is committed now, and the messages add nothing
+ * when they come again. The bucket is versioned, so even a wrong removal can be undone.
  */
-import type { Announcer, Ledger, Segments } from '#core/record/ports.ts';
-import { openAnnouncer, openLedger, openSegments } from '#functions/runtime/open.ts';
+import { planSegment } from '#core/record/plan-segment.ts';
+import { type Announcer, type Ledger, type Segments, Unavailable } from '#core/record/ports.ts';
+import { logger, metric } from '#functions/runtime/observe.ts';
+import { openAnnouncer, openLedger, openNewId, openSegments } from '#functions/runtime/open.ts';
 import { onSchedule } from '#functions/runtime/schedule.ts';
+import { leavesOf } from './leaves.ts';
 
 export interface SweepPorts {
   readonly ledger: Ledger;
   readonly segments: Segments;
   readonly announcer: Announcer;
+  /** A fresh UUIDv7 for a segment. */
+  readonly newId: (now: Date) => string;
 }
 
 const minute = 60_000;
 /** A writer announces within its own run (60 s at most). */
 const announceAfterMs = 2 * minute;
 /** A writer lives 60 s at most; a quarter of an hour leaves room for clocks and retries. */
-const garbageAfterMs = 15 * minute;
-/** Looked at again for a day, so that a sweep that was down for hours misses nothing. */
-const garbageUntilMs = 26 * 60 * minute;
+const orphanAfterMs = 15 * minute;
+/** Looked at again for two days: a sweep that runs once a day sees every segment, and one that was down misses nothing. */
+const orphanUntilMs = 50 * 60 * minute;
 /** One run's share; the next run takes the rest. */
 const announcementsMax = 500;
 /** Keys asked for at once. */
 const keysAtOnce = 500;
+/** Queues keep a message for 14 days; the day more is for clocks. */
+const messagesKeptMs = 15 * 24 * 60 * minute;
 
 export async function sweep(ports: SweepPorts, { now }: { readonly now: Date }) {
-  return { announced: await announceMissed(ports, now), removed: await removeGarbage(ports, now) };
+  const announced = await announceMissed(ports, now);
+  const { adopted, removed } = await mendOrphans(ports, now);
+  const forgotten = await ports.ledger.forgetMessages(new Date(now.getTime() - messagesKeptMs));
+  return { announced, adopted, removed, forgotten };
 }
 
 async function announceMissed({ ledger, announcer }: SweepPorts, now: Date): Promise<number> {
@@ -40,30 +51,85 @@ async function announceMissed({ ledger, announcer }: SweepPorts, now: Date): Pro
   return missed.length;
 }
 
-async function removeGarbage({ ledger, segments }: SweepPorts, now: Date): Promise<number> {
-  const from = new Date(now.getTime() - garbageUntilMs);
-  const to = new Date(now.getTime() - garbageAfterMs);
-  let removed = 0;
+interface Mended {
+  adopted: number;
+  removed: number;
+}
+
+async function mendOrphans(ports: SweepPorts, now: Date): Promise<Mended> {
+  const from = new Date(now.getTime() - orphanUntilMs);
+  const to = new Date(now.getTime() - orphanAfterMs);
+  const done = { adopted: 0, removed: 0 };
   let keys: string[] = [];
   const judge = async () => {
-    const catalogued = await ledger.catalogued(keys);
+    const catalogued = await ports.ledger.catalogued(keys);
     for (const key of keys) {
-      if (catalogued.has(key)) continue;
-      await segments.remove(key);
-      removed++;
+      const row = catalogued.get(key);
+      if (row !== 'whole') await mend(ports, key, row === 'partial', now, done);
     }
     keys = [];
   };
-  for await (const { key } of segments.list(from, to)) {
+  for await (const { key } of ports.segments.list(from, to)) {
     keys.push(key);
     if (keys.length === keysAtOnce) await judge();
   }
   if (keys.length > 0) await judge();
-  return removed;
+  if (done.adopted > 0) metric('record', 'adopted', done.adopted);
+  return done;
+}
+
+/** One segment without a complete row. One that cannot be read is left where it is, aloud, and holds up no other. */
+async function mend(ports: SweepPorts, key: string, hasRow: boolean, now: Date, done: Mended): Promise<void> {
+  try {
+    const orphan = await ports.segments.load(key);
+    // Both objects are durable before any commit, and a message is deleted after it: nobody has lost anything.
+    const verdict = orphan ? await adopt(ports, orphan, now) : 'garbage';
+    if (verdict === 'adopted') done.adopted++;
+    if (verdict === 'garbage' && !hasRow) {
+      await ports.segments.remove(key);
+      done.removed++;
+    }
+  } catch (error) {
+    if (error instanceof Unavailable) throw error;
+    logger.error('an orphan segment cannot be mended', { key, error: error as Error });
+  }
+}
+
+/**
+ * Commits the parts whose messages nobody has committed. A part of which some messages are known waits: a writer died
+ * before its commit, and the other messages are still in their queue.
+ */
+async function adopt(
+  { ledger, segments, newId }: SweepPorts,
+  { segment, lines }: NonNullable<Awaited<ReturnType<Segments['load']>>>,
+  now: Date,
+): Promise<'adopted' | 'garbage' | 'waits'> {
+  const { messages: known } = await ledger.known(
+    [],
+    segment.parts.flatMap(({ messages }) => messages ?? []),
+  );
+  const isKnown = (digest: string) => known.has(digest);
+  const lost = segment.parts.filter(({ messages = [] }) => messages.length > 0 && !messages.some(isKnown));
+  const waiting = segment.parts.some(({ messages = [] }) => messages.some(isKnown) && !messages.every(isKnown));
+  if (lost.length === 0) return waiting ? 'waits' : 'garbage';
+  const tenants = new Set(lost.map(({ tenant }) => tenant));
+  const own = lines.filter(({ event }) => tenants.has(event.tenant));
+  const result = await ledger.adopt({ ...segment, parts: lost }, own, leavesOf(own), segment.parts.length);
+  if (result.stored) return 'adopted';
+  if (result.known.messages.size > 0) return 'waits';
+  // Other messages brought some of these events: what is left gets a segment of its own, in the name of all messages.
+  const left = own.filter(({ event }) => !result.known.events.has(`${event.tenant}/${event.id}`));
+  if (left.length === 0) return 'garbage';
+  const messages = new Map(lost.map((part) => [part.tenant, part.messages ?? []]));
+  const plan = planSegment(left, { id: newId(now), tier: segment.tier, now, messages });
+  const written = await segments.write(plan);
+  const ordered = plan.blocks.flatMap((block) => block.lines);
+  return (await ledger.commit(written, ordered, leavesOf(ordered))).stored ? 'adopted' : 'waits';
 }
 
 export const handler = onSchedule(sweep, {
   ledger: openLedger,
   segments: openSegments,
   announcer: openAnnouncer,
+  newId: openNewId,
 });

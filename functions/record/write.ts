@@ -2,17 +2,26 @@
  * Write: a batch of queue messages becomes one segment on S3 and one transaction in Postgres.
  *
  * The commit is the moment of truth. A crash before it leaves a segment without a row, which is garbage the
- * sweep removes; a crash after it delivers the batch again, and the ledger drops the ids it knows. A message
+ * sweep mends; a crash after it delivers the batch again, and the ledger refuses what it knows. A message
  * nobody can read is buried alone. A place that is down fails the batch as a whole and poisons nothing.
  */
 import type { Tier } from '#core/event/event.ts';
 import type { EventLine } from '#core/record/envelope.ts';
 import { planSegment } from '#core/record/plan-segment.ts';
-import { type Announcer, type DeadLetters, type Ledger, type Segments, Unavailable } from '#core/record/ports.ts';
+import {
+  type Announcer,
+  type DeadLetters,
+  type Known,
+  type Ledger,
+  type Segments,
+  Unavailable,
+} from '#core/record/ports.ts';
 import type { Segment } from '#core/record/segment.ts';
 import { openEnvelope } from '#functions/runtime/envelope-codec.ts';
 import { logger, metric } from '#functions/runtime/observe.ts';
 import type { QueueMessage } from '#functions/runtime/queue.ts';
+import { sha256Hex } from './ids.ts';
+import { leavesOf } from './leaves.ts';
 import { type SealPorts, seal } from './seal.ts';
 
 export interface WritePorts extends SealPorts {
@@ -29,6 +38,9 @@ const deliveriesMax = 5;
 
 interface Opened {
   readonly message: QueueMessage;
+  /** Hex SHA-256 of the body. */
+  readonly digest: string;
+  readonly tenant: string;
   readonly lines: readonly EventLine[];
 }
 
@@ -42,7 +54,7 @@ export async function write(
   const opened: Opened[] = [];
   for (const message of messages) {
     const envelope = openEnvelope(message.body);
-    if (envelope.ok) opened.push({ message, lines: envelope.value.lines });
+    if (envelope.ok) opened.push({ message, digest: sha256Hex(message.body), ...envelope.value });
     else await bury(ports, message, envelope.fault.code, envelope.fault.detail);
   }
   if (opened.length === 0) return [];
@@ -79,24 +91,56 @@ async function storeAlone(
 }
 
 async function store(ports: WritePorts, tier: Tier, opened: readonly Opened[], now: Date): Promise<void> {
-  const fresh = await withoutKnown(ports, tier, opened);
-  if (fresh.length === 0) return;
-  const lines = await seal(ports, fresh);
-  const segment = await ports.segments.write(planSegment(lines, { id: ports.newId(now), tier, now }));
-  const { duplicates } = await ports.ledger.commit(segment, lines);
-  metric('record', 'written', lines.length - duplicates);
-  if (duplicates > 0) metric('record', 'duplicates', duplicates);
-  await announce(ports, segment);
+  const again = opened.filter((one) => one.message.receiveCount > 1);
+  let left = again.length === 0 ? opened : unknown(opened, await ports.ledger.known(...namesOf(tier, again)));
+  const duplicates = () => linesIn(opened) - linesIn(left);
+  // Each turn is refused at most for what another writer has committed since the one before.
+  while (linesIn(left) > 0) {
+    const lines = await seal(
+      ports,
+      left.flatMap((one) => one.lines),
+    );
+    const plan = planSegment(lines, { id: ports.newId(now), tier, now, messages: messagesOf(left) });
+    const segment = await ports.segments.write(plan);
+    const ordered = plan.blocks.flatMap((block) => block.lines);
+    const result = await ports.ledger.commit(segment, ordered, leavesOf(ordered));
+    if (result.stored) {
+      metric('record', 'written', ordered.length);
+      await announce(ports, segment);
+      break;
+    }
+    left = unknown(left, result.known);
+  }
+  if (duplicates() > 0) metric('record', 'duplicates', duplicates());
 }
 
-/** All lines of the batch; on a redelivery, critical events that an earlier try committed are left out. */
-async function withoutKnown(ports: WritePorts, tier: Tier, opened: readonly Opened[]): Promise<EventLine[]> {
-  const lines = opened.flatMap((one) => one.lines);
-  if (tier !== 'critical') return lines;
-  const suspects = opened.filter((one) => one.message.receiveCount > 1).flatMap((one) => one.lines);
-  if (suspects.length === 0) return lines;
-  const known = await ports.ledger.known(suspects.map(({ event }) => ({ tenant: event.tenant, id: event.id })));
-  return lines.filter(({ event }) => !known.has(`${event.tenant}/${event.id}`));
+const linesIn = (opened: readonly Opened[]): number => opened.reduce((sum, { lines }) => sum + lines.length, 0);
+
+/** What the ledger knows things by: critical events by their ids, messages by their digests. */
+const namesOf = (tier: Tier, opened: readonly Opened[]): Parameters<Ledger['known']> => [
+  tier === 'critical' ? opened.flatMap((one) => one.lines.map(({ event }) => event)) : [],
+  opened.map((one) => one.digest),
+];
+
+/** What is left of messages without what is known already. */
+function unknown(opened: readonly Opened[], known: Known): Opened[] {
+  const fresh = opened.filter((one) => !known.messages.has(one.digest));
+  if (known.events.size === 0) return fresh;
+  return fresh.map((one) => ({
+    ...one,
+    lines: one.lines.filter(({ event }) => !known.events.has(`${event.tenant}/${event.id}`)),
+  }));
+}
+
+/** By tenant; a message is one tenant's. One that came twice in a batch is named once, and its events are stored once. */
+function messagesOf(opened: readonly Opened[]): Map<string, string[]> {
+  const messages = new Map<string, string[]>();
+  for (const { tenant, digest } of opened) {
+    const own = messages.get(tenant);
+    if (!own) messages.set(tenant, [digest]);
+    else if (!own.includes(digest)) own.push(digest);
+  }
+  return messages;
 }
 
 /** Best effort: the events are committed, and the sweep announces what is missed here. */

@@ -37,7 +37,9 @@ export function packEnvelopes(tenant: string, tier: Tier, lines: readonly string
 }
 
 /** The lines of a message, or why it cannot be read (`message_unreadable`). */
-export function openEnvelope(body: string): Result<{ readonly tier: Tier; readonly lines: readonly EventLine[] }> {
+export function openEnvelope(
+  body: string,
+): Result<{ readonly tenant: string; readonly tier: Tier; readonly lines: readonly EventLine[] }> {
   try {
     const envelope = JSON.parse(body) as Envelope;
     if (envelope.v !== 1) return fail('message_unreadable', `The envelope has version ${String(envelope.v)}, not 1.`);
@@ -50,7 +52,7 @@ export function openEnvelope(body: string): Result<{ readonly tier: Tier; readon
     }
     const foreign = lines.find(({ event }) => event.tenant !== envelope.tenant);
     if (foreign) return fail('message_unreadable', 'An event names another tenant than its envelope.');
-    return ok({ tier: envelope.tier, lines });
+    return ok({ tenant: envelope.tenant, tier: envelope.tier, lines });
   } catch (error) {
     return fail(
       'message_unreadable',

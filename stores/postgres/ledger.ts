@@ -1,20 +1,29 @@
 /** The ledger: the transaction that makes a batch true. */
 import type { PendingQuery, Row, Sql, TransactionSql } from 'postgres';
-import { categories, type Event, results, severities, tiers } from '#core/event/event.ts';
+import { categories, results, severities, tiers } from '#core/event/event.ts';
 import { Problem } from '#core/event/problem.ts';
 import { isToken } from '#core/event/token.ts';
+import type { Leaf } from '#core/proof/entry.ts';
+import { encodeLeaves } from '#core/proof/leaf-codec.ts';
 import { encodeBlocks } from '#core/record/block-codec.ts';
-import type { CommitResult, Ledger } from '#core/record/ports.ts';
+import type { EventLine } from '#core/record/envelope.ts';
+import type { CommitResult, Known, Ledger } from '#core/record/ports.ts';
 import type { Segment } from '#core/record/segment.ts';
 import { actorPrefix } from './actor-column.ts';
 import { asked, withTenants } from './connect.ts';
 import { createPartitions } from './partitions.ts';
 import { isDuplicate } from './unavailable.ts';
 
-interface Line {
-  readonly event: Event;
-  readonly line: string;
+interface Batch {
+  readonly segment: Segment;
+  readonly lines: readonly EventLine[];
+  readonly leaves: readonly Leaf[];
+  /** When parts are adopted: how many the segment has. */
+  readonly partsOfAll?: number;
 }
+
+/** A critical event or a message of the batch was committed before: the transaction is undone. */
+class KnownAlready extends Error {}
 
 /** How often a key's last use is written at most: it tells days, not seconds. */
 const keyUseMs = 60_000;
@@ -24,56 +33,93 @@ export function createLedger(sql: Sql, contextKey: Uint8Array): Ledger {
   const partitions = createPartitions(sql);
   const recentlyUsed = new Map<string, number>();
 
-  async function commit(segment: Segment, lines: readonly Line[], now: Date): Promise<CommitResult> {
+  async function commit(batch: Batch, now: Date): Promise<CommitResult> {
+    const { segment, lines } = batch;
     const tenants = segment.parts.map((part) => part.tenant);
+    const messages = segment.parts.flatMap((part) => part.messages ?? []).sort();
     const uses = staleUses(lines, recentlyUsed, now.getTime());
-    const outcome = await withTenants(sql, contextKey, tenants, now, async (tx) => {
-      // Started at once and in this order: they travel together, and the counters are locked last.
-      const critical = segment.tier === 'critical' && lines.length > 0;
-      const tokens = critical ? tokensOf(lines) : [];
-      const [, stored, , , numbered] = await Promise.all([
-        insertSegment(tx, segment, tenants),
-        critical ? insertEvents(tx, lines) : undefined,
-        tokens.length > 0 ? insertTokens(tx, tokens) : undefined,
-        uses.length > 0 ? touchKeys(tx, uses, now) : undefined,
-        insertParts(tx, segment),
-      ]);
-      return { stored: stored?.count, numbered };
-    });
-    for (const { tenant, key } of uses) recentlyUsed.set(`${tenant}/${key}`, now.getTime());
-    const seqs = new Map(outcome.numbered.map((row) => [String(row.tenant_id), BigInt(row.seq)]));
-    return {
-      duplicates: outcome.stored === undefined ? 0 : lines.length - outcome.stored,
-      parts: segment.parts.map((part) => ({ ...part, seq: seqs.get(part.tenant)! })),
-    };
+    try {
+      const numbered = await withTenants(sql, contextKey, tenants, now, async (tx) => {
+        // Started at once and in this order: they travel together, and the counters are locked last.
+        const critical = segment.tier === 'critical' && lines.length > 0;
+        const tokens = critical ? tokensOf(lines) : [];
+        const [, added, stored, , , parts] = await Promise.all([
+          batch.partsOfAll === undefined ? insertSegment(tx, segment) : adoptSegment(tx, segment, batch.partsOfAll),
+          messages.length > 0 ? insertMessages(tx, messages) : undefined,
+          critical ? insertEvents(tx, lines) : undefined,
+          tokens.length > 0 ? insertTokens(tx, tokens) : undefined,
+          uses.length > 0 ? touchKeys(tx, uses, now) : undefined,
+          insertParts(tx, batch),
+        ]);
+        if ((added && added.count < messages.length) || (stored && stored.count < lines.length))
+          throw new KnownAlready();
+        return parts;
+      });
+      for (const { tenant, key } of uses) recentlyUsed.set(`${tenant}/${key}`, now.getTime());
+      const given = new Map(numbered.map((row) => [String(row.tenant_id), row]));
+      const parts = segment.parts.map((part) => {
+        const { seq, first_leaf } = given.get(part.tenant)!;
+        return { ...part, seq: BigInt(seq), firstLeaf: Number(first_leaf) };
+      });
+      return { stored: true, parts };
+    } catch (error) {
+      if (!(error instanceof KnownAlready)) throw error;
+      const events = segment.tier === 'critical' ? lines.map(({ event }) => event) : [];
+      return { stored: false, known: await known(events, messages) };
+    }
+  }
+
+  async function known(
+    events: readonly { readonly tenant: string; readonly id: string }[],
+    messages: readonly string[],
+  ): Promise<Known> {
+    const tenants = [...new Set(events.map((one) => one.tenant))];
+    const ids = JSON.stringify(events.map(({ tenant, id }) => ({ tenant, id })));
+    const [eventRows, messageRows] = await Promise.all([
+      tenants.length === 0
+        ? []
+        : withTenants(
+            sql,
+            contextKey,
+            tenants,
+            new Date(),
+            async (tx) => tx`select e.tenant_id || '/' || e.id as known
+              from json_to_recordset(${ids}::text::json) as w (tenant uuid, id uuid)
+              join record.event e on e.tenant_id = w.tenant and e.id = w.id`,
+            'read only',
+          ),
+      messages.length === 0
+        ? []
+        : asked(sql`select encode(m.digest, 'hex') as known
+            from string_to_table(${messages.join(',')}::text, ',') as w (digest)
+            join record.message m on m.digest = decode(w.digest, 'hex')`),
+    ]);
+    const names = (rows: readonly Row[]) => new Set(rows.map((row) => String(row.known)));
+    return { events: names(eventRows), messages: names(messageRows) };
+  }
+
+  async function commitWithPartitions(batch: Batch): Promise<CommitResult> {
+    try {
+      try {
+        return await commit(batch, new Date());
+      } catch (error) {
+        if (!lacksPartition(error)) throw error;
+        for (const month of monthsOf(batch.lines)) await partitions.ensure(month, 0);
+        return await commit(batch, new Date());
+      }
+    } catch (error) {
+      if (isDuplicate(error)) throw new Problem('conflict', 'the segment is committed already', { cause: error });
+      throw error;
+    }
   }
 
   return {
-    async known(ids) {
-      if (ids.length === 0) return new Set();
-      const tenants = [...new Set(ids.map((one) => one.tenant))];
-      const rows = await withTenants(sql, contextKey, tenants, new Date(), async (tx) => {
-        const wanted = JSON.stringify(ids.map(({ tenant, id }) => ({ tenant, id })));
-        return tx`select e.tenant_id || '/' || e.id as known
-          from json_to_recordset(${wanted}::text::json) as w (tenant uuid, id uuid)
-          join record.event e on e.tenant_id = w.tenant and e.id = w.id`;
-      });
-      return new Set(rows.map((row) => String(row.known)));
-    },
+    known,
+    commit: (segment, lines, leaves) => commitWithPartitions({ segment, lines, leaves }),
+    adopt: (segment, lines, leaves, partsOfAll) => commitWithPartitions({ segment, lines, leaves, partsOfAll }),
 
-    async commit(segment, lines) {
-      try {
-        try {
-          return await commit(segment, lines, new Date());
-        } catch (error) {
-          if (!lacksPartition(error)) throw error;
-          for (const month of monthsOf(lines)) await partitions.ensure(month, 0);
-          return await commit(segment, lines, new Date());
-        }
-      } catch (error) {
-        if (isDuplicate(error)) throw new Problem('conflict', 'the segment is committed already', { cause: error });
-        throw error;
-      }
+    async forgetMessages(before) {
+      return (await asked(sql`delete from record.message where stored_at < ${before}`)).count;
     },
 
     async announced(segmentIds) {
@@ -102,24 +148,39 @@ export function createLedger(sql: Sql, contextKey: Uint8Array): Ledger {
           return id === undefined ? [] : [{ id, key }];
         }),
       );
-      const rows = await asked(sql`select s.key from json_to_recordset(${wanted}::text::json) as w (id uuid, key text)
+      const rows =
+        await asked(sql`select s.key, s.partial from json_to_recordset(${wanted}::text::json) as w (id uuid, key text)
         join record.segment s on s.segment_id = w.id and s.key = w.key`);
-      return new Set(rows.map((row) => String(row.key)));
+      return new Map(rows.map((row) => [String(row.key), row.partial ? 'partial' : 'whole'] as const));
     },
   };
 }
 
-const insertSegment = (tx: TransactionSql, segment: Segment, tenants: readonly string[]) =>
-  tx`insert into record.segment (segment_id, key, tier, bytes, sha256, tenants)
-    values (${segment.id}, ${segment.key}, ${tiers.indexOf(segment.tier)}, ${segment.bytes},
-      decode(${segment.sha256}, 'hex'), string_to_array(${tenants.join(',')}::text, ',')::uuid[])`;
+const insertSegment = (tx: TransactionSql, segment: Segment) =>
+  tx`insert into record.segment (segment_id, key, tier, bytes, sha256, tenants) values (${rowOf(tx, segment)})`;
+
+/** The catalogue row of a segment of which some parts are adopted. What is announced is announced again: it has more now. */
+export const adoptSegment = (tx: TransactionSql, segment: Segment, partsOfAll: number) =>
+  tx`insert into record.segment as known (segment_id, key, tier, bytes, sha256, tenants, partial)
+    values (${rowOf(tx, segment)}, ${segment.parts.length < partsOfAll})
+    on conflict (segment_id) do update set announced_at = null, tenants = known.tenants || excluded.tenants,
+      partial = cardinality(known.tenants || excluded.tenants) < ${partsOfAll}`;
+
+const rowOf = (tx: TransactionSql, { id, key, tier, bytes, sha256, parts }: Segment) =>
+  tx`${id}, ${key}, ${tiers.indexOf(tier)}, ${bytes}, decode(${sha256}, 'hex'),
+    string_to_array(${parts.map((part) => part.tenant).join(',')}::text, ',')::uuid[]`;
+
+/** In one order: two deliveries of one message wait for each other. */
+const insertMessages = (tx: TransactionSql, digests: readonly string[]) =>
+  tx`insert into record.message (digest) select decode(digest, 'hex')
+    from string_to_table(${digests.join(',')}::text, ',') as w (digest) on conflict do nothing`;
 
 /**
  * All rows in one statement: the columns as one JSON text, the bodies as another text that is cut at its newlines
  * (canonical JSON holds none), so that bodies are neither escaped nor unescaped. Rows go in by (tenant, id): two
  * deliveries of one batch at once then wait for each other and never deadlock.
  */
-export function insertEvents(tx: TransactionSql | Sql, lines: readonly Line[]): PendingQuery<Row[]> {
+export function insertEvents(tx: TransactionSql | Sql, lines: readonly EventLine[]): PendingQuery<Row[]> {
   const ordered = lines.toSorted(({ event: a }, { event: b }) =>
     a.tenant === b.tenant ? compare(a.id, b.id) : compare(a.tenant, b.tenant),
   );
@@ -152,7 +213,7 @@ interface EventToken {
 }
 
 /** What finds an event besides its actor, in the words of core/record/membership.ts. Only sealed values have tokens. */
-function tokensOf(lines: readonly Line[]): EventToken[] {
+function tokensOf(lines: readonly EventLine[]): EventToken[] {
   const tokens: EventToken[] = [];
   for (const { event } of lines) {
     const keys = new Set<string>();
@@ -176,34 +237,52 @@ const insertTokens = (tx: TransactionSql | Sql, tokens: readonly EventToken[]) =
     order by 1, 2, 3, 4
     on conflict do nothing`;
 
-/** One number for each tenant, taken in the order of tenants; the row lock is held from here to COMMIT only. */
-function insertParts(tx: TransactionSql, segment: Segment) {
+/**
+ * One sequence number and the next leaves for each tenant, taken in the order of tenants; the row lock is held from here
+ * to COMMIT only. From then on nothing changes the order of the leaves.
+ */
+function insertParts(tx: TransactionSql, { segment, leaves }: Batch) {
+  let at = 0;
   const parts = JSON.stringify(
-    segment.parts.map((part) => ({
-      tenant: part.tenant,
-      events: part.events,
-      min_time: part.minTime,
-      max_time: part.maxTime,
-      min_id: part.minId,
-      max_id: part.maxId,
-      blocks: Buffer.from(encodeBlocks(part.blocks)).toString('base64'),
-    })),
+    segment.parts.map((part) => {
+      const own = leaves.slice(at, at + part.events);
+      at += part.events;
+      return {
+        tenant: part.tenant,
+        events: part.events,
+        min_time: part.minTime,
+        max_time: part.maxTime,
+        min_id: part.minId,
+        max_id: part.maxId,
+        blocks: Buffer.from(encodeBlocks(part.blocks)).toString('base64'),
+        leaves: Buffer.from(encodeLeaves(own)).toString('base64'),
+      };
+    }),
   );
+  if (at !== leaves.length) throw new RangeError(`${leaves.length} leaves for ${at} events`);
+  const tier = tiers.indexOf(segment.tier);
   return tx`with part as materialized (
       select * from json_to_recordset(${parts}::text::json) as p (tenant uuid, events int, min_time bigint,
-        max_time bigint, min_id uuid, max_id uuid, blocks text)
+        max_time bigint, min_id uuid, max_id uuid, blocks text, leaves text)
     ), numbered as (
-      insert into record.tenant_counter as counter (tenant_id, seq)
-      select tenant, 1 from part order by tenant
-      on conflict (tenant_id) do update set seq = counter.seq + 1
-      returning tenant_id, seq
+      insert into record.tenant_counter as counter (tenant_id, seq, leaves, last_time)
+      select tenant, 1, events, (extract(epoch from clock_timestamp()) * 1000)::bigint from part order by tenant
+      on conflict (tenant_id) do update set seq = counter.seq + 1, leaves = counter.leaves + excluded.leaves,
+        last_time = greatest(counter.last_time, excluded.last_time)
+      returning tenant_id, seq, leaves, last_time
+    ), placed as materialized (
+      select p.*, n.seq, n.leaves - p.events as first_leaf, n.last_time
+      from part p join numbered n on n.tenant_id = p.tenant
+    ), queued as (
+      insert into proof.outbox (tenant_id, first_leaf, events, seq, tier, time, leaves)
+      select tenant, first_leaf, events, seq, ${tier}::smallint, last_time, decode(leaves, 'base64') from placed
     )
     insert into record.segment_part
-      (tenant_id, seq, segment_id, tier, events, min_time, max_time, min_id, max_id, blocks)
-    select n.tenant_id, n.seq, ${segment.id}::uuid, ${tiers.indexOf(segment.tier)}::smallint, p.events,
-      p.min_time, p.max_time, p.min_id, p.max_id, decode(p.blocks, 'base64')
-    from part p join numbered n on n.tenant_id = p.tenant
-    returning tenant_id, seq`;
+      (tenant_id, seq, segment_id, tier, events, min_time, max_time, min_id, max_id, blocks, first_leaf)
+    select tenant, seq, ${segment.id}::uuid, ${tier}::smallint, events,
+      min_time, max_time, min_id, max_id, decode(blocks, 'base64'), first_leaf
+    from placed
+    returning tenant_id, seq, first_leaf`;
 }
 
 /** Keys that somebody else is updating are skipped: their last use is being written, or matters less than this commit. */
@@ -218,7 +297,7 @@ const touchKeys = (tx: TransactionSql, uses: readonly { tenant: string; key: str
     where k.tenant_id = stale.tenant_id and k.key_id = stale.key_id`;
 
 /** Keys of this batch whose last use this environment has not written within the minute. */
-function staleUses(lines: readonly Line[], recent: Map<string, number>, nowMs: number) {
+function staleUses(lines: readonly EventLine[], recent: Map<string, number>, nowMs: number) {
   const uses = new Map<string, { tenant: string; key: string }>();
   for (const { event } of lines) {
     const id = `${event.tenant}/${event.producer.key}`;
@@ -240,7 +319,7 @@ function lacksPartition(error: unknown): boolean {
 }
 
 /** The first of each month that the ids fall in. */
-function monthsOf(lines: readonly Line[]): Date[] {
+function monthsOf(lines: readonly EventLine[]): Date[] {
   const months = new Set(
     lines.map(({ event }) =>
       new Date(Number.parseInt(event.id.replace('-', '').slice(0, 12), 16)).toISOString().slice(0, 7),

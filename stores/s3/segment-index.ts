@@ -82,7 +82,7 @@ export function encodeSidecar({ id, key, tier, bytes, sha256, parts }: Segment):
         ...block,
         filter: Buffer.from(filter.buffer, filter.byteOffset, filter.length).toString('base64'),
       })),
-      messages,
+      messages: messages ?? [],
     })),
   };
   return JSON.stringify(sidecar);

@@ -14,14 +14,16 @@ import {
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
+import type { Event } from '#core/event/event.ts';
 import { Problem } from '#core/event/problem.ts';
+import type { EventLine } from '#core/record/envelope.ts';
 import { segmentPrefix } from '#core/record/plan-segment.ts';
 import { Missing, type Segments } from '#core/record/ports.ts';
 import type { Segment, SegmentPlan } from '#core/record/segment.ts';
 import { nameOf, reach, statusOf } from '../aws/clients.ts';
 import { checked, isSegmentKey } from './names.ts';
-import { compress } from './seekable-gzip.ts';
-import { encodeSidecar, segmentOf, sidecarKey } from './segment-index.ts';
+import { compress, inflateBlock } from './seekable-gzip.ts';
+import { decodeSidecar, encodeSidecar, segmentOf, sidecarKey } from './segment-index.ts';
 
 const place = 'S3 segments';
 const hourMs = 3600_000;
@@ -65,6 +67,29 @@ export class S3Segments implements Segments {
     return body;
   }
 
+  async load(key: string): Promise<{ readonly segment: Segment; readonly lines: readonly EventLine[] } | undefined> {
+    checked(key, isSegmentKey);
+    const [bytes, sidecar] = await Promise.all([this.#whole(key), this.#whole(sidecarKey(key))]);
+    if (!bytes || !sidecar) return undefined;
+    const segment = decodeSidecar(Buffer.from(sidecar).toString());
+    if (createHash('sha256').update(bytes).digest('hex') !== segment.sha256) {
+      throw new Error(`${key} is not the segment that its index was written for`);
+    }
+    const lines = segment.parts.flatMap(({ blocks }) =>
+      blocks.flatMap((block) => {
+        const text = inflateBlock(bytes.subarray(block.offset, block.offset + block.bytes), {
+          key,
+          offset: block.offset,
+        });
+        return text
+          .slice(0, -1)
+          .split('\n')
+          .map((line) => ({ event: JSON.parse(line) as Event, line }));
+      }),
+    );
+    return { segment, lines };
+  }
+
   async *list(from: Date, to: Date): AsyncIterable<{ readonly key: string; readonly bytes: number }> {
     const start = Math.floor(from.getTime() / hourMs) * hourMs;
     for (let hour = start; hour < to.getTime(); hour += hourMs) {
@@ -98,6 +123,18 @@ export class S3Segments implements Segments {
       ContinuationToken = page.NextContinuationToken;
     } while (ContinuationToken !== undefined);
     if (orphan !== undefined) yield { key: orphan, bytes: 0 };
+  }
+
+  #whole(Key: string): Promise<Uint8Array | undefined> {
+    return reach(place, async () => {
+      try {
+        const answer = await this.#client.send(new GetObjectCommand({ Bucket: this.#bucket, Key }));
+        return await answer.Body!.transformToByteArray();
+      } catch (error) {
+        if (nameOf(error) === 'NoSuchKey' || statusOf(error) === 404) return undefined;
+        throw error;
+      }
+    });
   }
 
   async #put(Key: string, Body: Uint8Array, sha256: Buffer, ContentType: string): Promise<void> {
