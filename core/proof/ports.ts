@@ -206,3 +206,13 @@ export interface LogStore {
   incarnation(): Promise<string | undefined>;
   setIncarnation(incarnation: string): Promise<void>;
 }
+
+/** Logs whose published checkpoint witnesses are to see. */
+export interface Anchors {
+  /**
+   * Asks for cosignatures on what is published of a log, now or later. Durable on return; asking twice does no harm.
+   * Call it after publishing, and go on when it rejects with `Unavailable`: a sweep over the evidence bucket finds what
+   * no witness has seen.
+   */
+  ask(slug: string): Promise<void>;
+}
