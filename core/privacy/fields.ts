@@ -5,10 +5,10 @@
  * location, session, free text, before and after, and all metadata. Words that a program chose stay clear: action,
  * category, outcome, times, service, types, request and trace ids, ids of machines and of things.
  */
-import type { Event, Json, JsonObject, Party } from '#core/event/event.ts';
+import type { Event, Json, Party } from '#core/event/event.ts';
 import { escapeToken, valueAt } from '#core/event/pointer.ts';
 import type { FieldGroup } from '../access/view.ts';
-import type { Tags } from './tags.ts';
+import { isObject, sealsAt, type Tags } from './tags.ts';
 
 /** How a value can still be found: as the id of its subject, as one of its addresses, or as a value many share. */
 export type Findable = 'subject' | 'email' | 'ip';
@@ -64,9 +64,10 @@ export const isPersonTarget = (type: string): boolean => personTypes.has(type);
 export function personalFields(event: Event, tags: Tags | undefined): PersonalField[] {
   const fields: PersonalField[] = [];
   const { actor, on_behalf_of, targets, context, outcome, changes, metadata, subject } = event;
-  const actingPerson = isPersonActor(actor.type) ? actor.id : on_behalf_of?.find((one) => isPersonActor(one.type))?.id;
+  // A tag may say of a machine's id that it is a person's.
+  const isPerson = isPersonActor(actor.type) || sealsAt(tags, '/actor/id');
+  const actingPerson = isPerson ? actor.id : on_behalf_of?.find((one) => isPersonActor(one.type))?.id;
   const concerned = subject ?? targets?.find((one) => isPersonTarget(one.type))?.id ?? actingPerson;
-  const stays = (at: string) => tags?.classes.get(at) === 'none';
   const add = (
     at: string,
     value: Json | undefined,
@@ -74,28 +75,42 @@ export function personalFields(event: Event, tags: Tags | undefined): PersonalFi
     owner: string | undefined,
     find?: Findable,
   ): void => {
-    if (value === undefined || stays(at)) return;
+    if (value === undefined || tags?.classes.get(at) === 'none') return;
     fields.push(find === undefined ? { at, value, group, owner } : { at, value, group, owner, find });
   };
-  const addObject = (at: string, value: JsonObject | undefined, group: FieldGroup, owner: string | undefined) => {
+  /** A free value; `clear` says that a tag above it lets it stay. Events are at most 32 deep, so recursion is safe. */
+  const addFree = (
+    at: string,
+    value: Json | undefined,
+    group: FieldGroup,
+    owner: string | undefined,
+    clear = false,
+  ) => {
     if (value === undefined) return;
+    const own = tags?.classes.get(at);
+    const stays = own === undefined ? clear : own === 'none';
     // Names of keys stay clear only where the tenant spoke of them.
-    const tagged = tags && Object.keys(value).some((name) => tags.classes.has(`${at}/${escapeToken(name)}`));
-    if (!tagged) add(at, value, group, owner);
-    else for (const [name, inner] of Object.entries(value)) add(`${at}/${escapeToken(name)}`, inner, group, owner);
-  };
-  const addParty = (at: string, party: Party) => {
-    const person = isPersonActor(party.type) ? party.id : undefined;
-    if (person !== undefined) {
-      add(`${at}/id`, party.id, 'who', person, 'subject');
-      add(`${at}/name`, party.name, 'who', person);
+    if (tags && isObject(value) && Object.keys(value).some((name) => tags.spoken.has(`${at}/${escapeToken(name)}`))) {
+      for (const [name, inner] of Object.entries(value)) {
+        addFree(`${at}/${escapeToken(name)}`, inner, group, owner, stays);
+      }
+      return;
     }
+    // What should be an object with personal properties and is none is not what the tag lets stay.
+    const strange = tags?.above.has(at) === true && value !== null && !isObject(value);
+    if (!stays || strange) fields.push({ at, value, group, owner });
+  };
+  const addParty = (at: string, party: Party, isPerson: boolean) => {
+    const person = isPerson ? party.id : undefined;
+    if (person !== undefined) add(`${at}/id`, party.id, 'who', person, 'subject');
+    if (person !== undefined || sealsAt(tags, `${at}/name`)) add(`${at}/name`, party.name, 'who', person);
     add(`${at}/email`, party.email, 'who', person, person === undefined ? undefined : 'email');
-    addObject(`${at}/metadata`, party.metadata, 'who', person);
+    addFree(`${at}/metadata`, party.metadata, 'who', person);
   };
 
-  addParty('/actor', actor);
-  for (const [index, party] of on_behalf_of?.entries() ?? []) addParty(`/on_behalf_of/${index}`, party);
+  addParty('/actor', actor, isPerson);
+  for (const [index, party] of on_behalf_of?.entries() ?? [])
+    addParty(`/on_behalf_of/${index}`, party, isPersonActor(party.type));
   if (context) {
     add('/context/ip', context.ip, 'where', actingPerson, 'ip');
     add('/context/user_agent', context.user_agent, 'where', actingPerson);
@@ -108,15 +123,19 @@ export function personalFields(event: Event, tags: Tags | undefined): PersonalFi
       add(`/targets/${index}/id`, target.id, 'target_identity', person, 'subject');
       add(`/targets/${index}/name`, target.name, 'target_identity', person);
     }
-    addObject(`/targets/${index}/metadata`, target.metadata, 'target_identity', person ?? concerned);
+    addFree(`/targets/${index}/metadata`, target.metadata, 'target_identity', person ?? concerned);
   });
   add('/subject', subject, 'target_identity', subject, 'subject');
   add('/outcome/reason', outcome.reason, 'payload', concerned);
-  addObject('/metadata', metadata, 'payload', concerned);
+  addFree('/metadata', metadata, 'payload', concerned);
   changes?.forEach((change, index) => {
     add(`/changes/${index}/before`, change.before, 'diff', concerned);
     add(`/changes/${index}/after`, change.after, 'diff', concerned);
   });
+  for (const at of tags?.also ?? []) {
+    const where = at.startsWith('/context/');
+    add(at, valueAt(event as unknown as Json, at), where ? 'where' : 'payload', where ? actingPerson : concerned);
+  }
   return fields;
 }
 

@@ -25,7 +25,11 @@ export interface Dropped {
 }
 
 /** The event without secrets and card numbers, and how many there were; the same object when there were none. */
-export function dropSecrets(event: Event, line: string, tags: Tags | undefined): { readonly event: Event } & Dropped {
+export function dropSecrets(
+  event: Event,
+  line: string,
+  tags: Pick<Tags, 'classes'> | undefined,
+): { readonly event: Event } & Dropped {
   if (tags === undefined && !cardHint.test(line) && !mayHoldSecret(event)) return { event, secrets: 0, cards: 0 };
   const sweep = new Sweep(tags);
   const swept = sweep.event(event);
@@ -73,9 +77,9 @@ const lastOf = (path: string): string => path.split(/[./]/).at(-1) ?? '';
 class Sweep {
   secrets = 0;
   cards = 0;
-  readonly #tags: Tags | undefined;
+  readonly #tags: Pick<Tags, 'classes'> | undefined;
 
-  constructor(tags: Tags | undefined) {
+  constructor(tags: Pick<Tags, 'classes'> | undefined) {
     this.#tags = tags;
   }
 

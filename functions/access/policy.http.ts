@@ -21,6 +21,7 @@ import type { PolicyRegistry, TenantRegistry, TenantSettings } from '#core/acces
 import type { JsonObject } from '#core/event/event.ts';
 import { Problem, problemOf } from '#core/event/problem.ts';
 import { checkSchema } from '#core/event/registry.ts';
+import { tagFault } from '#core/privacy/tags.ts';
 import type { Publisher } from '#core/record/ports.ts';
 import { circumstancesOf } from '#functions/runtime/circumstances.ts';
 import { jsonBody, onHttp } from '#functions/runtime/http.ts';
@@ -81,7 +82,7 @@ async function putSchema(ports: PolicyPorts, request: HttpRequest, caller: Calle
   if (Buffer.byteLength(JSON.stringify(schema)) > schemaBytesMax) {
     throw new Problem('schema_invalid', `A schema may have ${schemaBytesMax} bytes.`);
   }
-  const fault = checkSchema(schema);
+  const fault = checkSchema(schema) ?? tagFault(schema);
   if (fault) throw problemOf(fault);
   let created = false;
   const { settings } = await change(ports, request, caller, (before) => {

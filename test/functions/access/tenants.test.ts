@@ -179,6 +179,16 @@ describe('policy', () => {
     const answer = await schema(await withTenants(), 'PUT', 'pay.card', { type: 'nonsense' });
     expect(answer.json).toMatchObject({ status: 400, code: 'schema_invalid' });
   });
+
+  test('a schema whose tags would do nothing is refused, with the place', async () => {
+    const ports = await withTenants();
+    const tagged = (field: string) => ({ properties: { [field]: { 'x-privacy': 'pii' } } });
+    expect(await schema(ports, 'PUT', 'pay.card', tagged('category'))).toMatchObject({
+      status: 400,
+      json: { code: 'schema_invalid', pointer: '/properties/category/x-privacy' },
+    });
+    expect((await schema(ports, 'PUT', 'pay.card', tagged('external_id'))).status).toBe(201);
+  });
 });
 
 describe('projects', () => {
