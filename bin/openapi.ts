@@ -3,9 +3,10 @@ import { writeFileSync } from 'node:fs';
 import { type ProblemCode, problemKinds } from '#core/event/problem.ts';
 import { eventJsonSchema, inputJsonSchema } from '#core/event/schema.ts';
 import manifest from '../package.json' with { type: 'json' };
-import { filter, key, paths } from './openapi-paths.ts';
+import { key, paths } from './openapi-paths.ts';
 import { accessPaths, grantSchema } from './openapi-paths-access.ts';
 import { breakGlassPaths } from './openapi-paths-break-glass.ts';
+import { eventPaths, filter } from './openapi-paths-events.ts';
 import { issuerPaths } from './openapi-paths-issuers.ts';
 import { privacyPaths } from './openapi-paths-privacy.ts';
 import { type Operation, object, ref, type Schema, text, withoutDialect } from './openapi-words.ts';
@@ -26,14 +27,19 @@ export function openapi(): object {
     servers: [{ url: '/' }],
     security: [{ key: [] }],
     paths: Object.fromEntries(
-      Object.entries({ ...paths, ...accessPaths, ...breakGlassPaths, ...issuerPaths, ...privacyPaths }).map(
-        ([path, operations]) => [
-          path,
-          Object.fromEntries(
-            Object.entries(operations).map(([method, operation]) => [method, operationOf(path, method, operation)]),
-          ),
-        ],
-      ),
+      Object.entries({
+        ...eventPaths,
+        ...paths,
+        ...accessPaths,
+        ...breakGlassPaths,
+        ...issuerPaths,
+        ...privacyPaths,
+      }).map(([path, operations]) => [
+        path,
+        Object.fromEntries(
+          Object.entries(operations).map(([method, operation]) => [method, operationOf(path, method, operation)]),
+        ),
+      ]),
     ),
     components: {
       securitySchemes: {

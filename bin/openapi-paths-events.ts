@@ -1,0 +1,180 @@
+/** What the API does with events; merged with bin/openapi-paths.ts by bin/openapi.ts. */
+import { tiers } from '#core/event/event.ts';
+import { filterJsonSchema } from '#core/query/filter.ts';
+import {
+  array,
+  body,
+  json,
+  maybe,
+  type Operation,
+  object,
+  ok,
+  pathParameter,
+  queryParameter,
+  ref,
+  type Schema,
+  text,
+  time,
+} from './openapi-words.ts';
+
+export const filter = filterJsonSchema();
+const filterParameters = Object.entries(filter.properties as Record<string, Schema>).map(([name, schema]) => {
+  const { description, ...rest } = schema;
+  return queryParameter(name, rest, String(description ?? name));
+});
+
+const item = {
+  oneOf: [
+    object({ index: { type: 'integer' }, status: { const: 'accepted' }, id: text, tier: { enum: tiers } }),
+    object({ index: { type: 'integer' }, status: { const: 'refused' }, code: text, detail: text, pointer: text }, [
+      'pointer',
+    ]),
+  ],
+};
+
+const eventBodies: Schema = {
+  required: true,
+  content: {
+    'application/json': {
+      schema: { oneOf: [ref('EventInput'), { type: 'array', items: ref('EventInput'), minItems: 1, maxItems: 1000 }] },
+      example: {
+        action: 'role.assign',
+        actor: { type: 'user', id: 'ada', name: 'Ada Lovelace' },
+        targets: [{ type: 'role', id: 'admin' }],
+        outcome: { result: 'success' },
+        context: { ip: '203.0.113.7' },
+        metadata: { ticket: 'OPS-1041' },
+      },
+    },
+    'application/x-ndjson': { schema: { type: 'string', description: 'One event a line.' } },
+    'application/cloudevents+json': {
+      schema: { type: 'object', description: 'A CloudEvent 1.0 whose data is the event.' },
+    },
+    'application/cloudevents-batch+json': { schema: { type: 'array', items: { type: 'object' } } },
+  },
+};
+
+const page = object(
+  {
+    events: array(ref('Event')),
+    next_cursor: maybe(text),
+    complete: { type: 'boolean', description: 'False: the scan budget ended first. Go on with next_cursor.' },
+    scanned_bytes: { type: 'integer' },
+    sources: { type: 'object' },
+    missing: array(text),
+    left_out: { ...array(text), description: 'Kinds of events that are there and were not asked for by name.' },
+  },
+  ['missing', 'left_out'],
+);
+/** What a reader says of itself. */
+const circumstances: readonly Schema[] = [
+  {
+    name: 'Trailkeep-Purpose',
+    in: 'header',
+    description:
+      'Why you look, one word. Personal fields of pii, phi, chd and financial events are clear only for a purpose.',
+    schema: { type: 'string', pattern: '^[a-z][a-z0-9_-]{1,63}$' },
+  },
+  {
+    name: 'Trailkeep-Ticket',
+    in: 'header',
+    description: 'The ticket that asks for it; the record of the look names it.',
+    schema: { type: 'string', maxLength: 128 },
+  },
+];
+
+export const eventPaths: Record<string, Record<string, Operation>> = {
+  '/v1/events': {
+    post: {
+      summary: 'Send events',
+      description:
+        'One event, an array, NDJSON or CloudEvents, plain or gzip. The receipt means that they are durable. Each item is judged alone.',
+      scope: 'events:write',
+      parameters: [
+        {
+          name: 'Idempotency-Key',
+          in: 'header',
+          description: 'The same key with the same body answers the same receipt for at least 24 hours.',
+          schema: { type: 'string', minLength: 1, maxLength: 255 },
+        },
+        { name: 'Content-Encoding', in: 'header', schema: { enum: ['gzip', 'identity'] } },
+      ],
+      body: eventBodies,
+      answers: {
+        202: {
+          description: 'Accepted.',
+          content: json({
+            oneOf: [
+              object({ id: text, tier: { enum: tiers }, received_at: time }),
+              object({
+                accepted: { type: 'integer' },
+                refused: { type: 'integer' },
+                items: array(item),
+                received_at: time,
+              }),
+            ],
+          }),
+        },
+      },
+      problems: [
+        'body_missing',
+        'body_too_large',
+        'encoding_unsupported',
+        'media_type_unsupported',
+        'json_invalid',
+        'event_invalid',
+        'event_too_large',
+        'event_schema_violated',
+        'batch_empty',
+        'batch_too_large',
+        'batch_refused',
+        'idempotency_conflict',
+        'idempotency_key_invalid',
+        'rate_limited',
+      ],
+    },
+    get: {
+      summary: 'Search events',
+      description: 'Newest first, over both tiers, with one cursor.',
+      scope: 'events:read',
+      parameters: [...filterParameters, ...circumstances],
+      answers: ok('A page.', page),
+      problems: ['filter_invalid', 'cursor_invalid'],
+    },
+  },
+  '/v1/events/search': {
+    post: {
+      summary: 'Search events with a long filter',
+      scope: 'events:read',
+      parameters: circumstances,
+      body: body(ref('Filter')),
+      answers: ok('A page.', page),
+      problems: ['filter_invalid', 'cursor_invalid'],
+    },
+  },
+  '/v1/events/feed': {
+    get: {
+      summary: 'Poll events in commit order',
+      description:
+        'Follows the order of commits, so a late event still comes. At least once. The Link header names the next page, also of an empty one.',
+      scope: 'events:read',
+      parameters: [
+        queryParameter('after', text, 'The `next` of the page before.'),
+        queryParameter('limit', { type: 'integer', minimum: 1, maximum: 1000 }, 'How many at most.'),
+        queryParameter('reads', { enum: ['exclude', 'include'] }, 'Whether records of reading the trail come too.'),
+        ...circumstances,
+      ],
+      answers: ok('A page.', object({ events: array(ref('Event')), next: text, missing: array(text) }, ['missing'])),
+      problems: ['filter_invalid', 'cursor_invalid'],
+    },
+  },
+  '/v1/events/{eventId}': {
+    get: {
+      summary: 'One event',
+      scope: 'events:read',
+      parameters: [pathParameter('eventId', 'UUIDv7'), ...circumstances],
+      answers: ok('The event.', ref('Event')),
+      problems: ['not_found'],
+    },
+  },
+};
