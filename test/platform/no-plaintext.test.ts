@@ -38,6 +38,8 @@ const personal = {
   after: word('after'),
   boss: word('boss'),
 };
+/** What is personal because the tenant's schema says so. */
+const tagged = { robot: word('robot'), order: word('order'), host: word('host'), holder: word('holder') };
 const words = Object.values(personal);
 const clear = { service: word('service'), request: word('request'), thing: word('thing') };
 
@@ -70,6 +72,24 @@ const event = (action: string) => ({
   data_class: 'phi',
 });
 
+/** An event that stays clear but for tags; `plan` stays clear beside one. */
+const taggedEvent = {
+  action: 'job.run',
+  actor: { type: 'service', id: tagged.robot },
+  external_id: tagged.order,
+  component: tagged.host,
+  metadata: { plan: { name: clear.thing, holder: tagged.holder } },
+};
+const pii = { 'x-privacy': 'pii' };
+const taggedSchema = {
+  properties: {
+    actor: { properties: { id: pii } },
+    external_id: pii,
+    component: pii,
+    metadata: { properties: { plan: { 'x-privacy': 'none', properties: { holder: pii } } } },
+  },
+};
+
 /** Which of the words a text or file holds. */
 const found = (bytes: Buffer | string, of: readonly string[]) => of.filter((one) => bytes.includes(one));
 
@@ -82,8 +102,13 @@ function* files(folder: string): Generator<string> {
 }
 
 test('no stored byte holds what an event said of a person', async () => {
-  const sent = await platform.call('POST', '/v1/events', { key, json: ['user.login', 'document.view'].map(event) });
-  expect(sent.json).toMatchObject({ accepted: 2 });
+  const registered = await platform.call('PUT', '/v1/schemas/job.run', { key, json: taggedSchema });
+  expect(registered.status).toBe(201);
+  const sent = await platform.call('POST', '/v1/events', {
+    key,
+    json: [...['user.login', 'document.view'].map(event), taggedEvent],
+  });
+  expect(sent.json).toMatchObject({ accepted: 3 });
   await platform.settled();
   const asked = [`subject=${personal.patient}`, `actor.email=${personal.email}`, `ip=${personal.ip}`, 'text=went'];
   const headers = { 'trailkeep-purpose': 'treatment' };
@@ -94,9 +119,11 @@ test('no stored byte holds what an event said of a person', async () => {
     for (const one of words) expect(JSON.stringify(json.events), one).toContain(one);
     expect(JSON.stringify(json.events)).not.toMatch(/4111 1111|secret[0-9a-f]{12}/);
   }
+  const { json: jobs } = await platform.call('GET', `/v1/events?actor=${tagged.robot}`, { key, headers });
+  expect(jobs.events).toMatchObject([taggedEvent]);
   await platform.settled();
 
-  const secrets = [...words, '4111 1111 1111 1111', 'went wrong'];
+  const secrets = [...words, ...Object.values(tagged), '4111 1111 1111 1111', 'went wrong'];
   const leaks: string[] = [];
   let count = 0;
   let bytes = 0;
