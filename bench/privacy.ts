@@ -7,6 +7,7 @@ import type { View } from '#core/access/view.ts';
 import { neededKeys, showEvent } from '#core/privacy/open.ts';
 import type { EventLine } from '#core/record/envelope.ts';
 import { planSegment } from '#core/record/plan-segment.ts';
+import { leavesOf } from '#functions/record/leaves.ts';
 import { seal } from '#functions/record/seal.ts';
 import { openEnvelope } from '#functions/runtime/envelope-codec.ts';
 import { dataKeyOf, nodeCipher } from '#stores/crypto/cipher.ts';
@@ -64,9 +65,11 @@ async function write(
   const writer = async () => {
     for (let lines = queue.shift(); lines; lines = queue.shift()) {
       const stored = how === 'clear' ? lines : await seal(environment, lines);
-      const segment = await place.segments.write(planSegment(stored, { id: newId(new Date()), tier, now: new Date() }));
+      const plan = planSegment(stored, { id: newId(new Date()), tier, now: new Date() });
+      const segment = await place.segments.write(plan);
+      const ordered = plan.blocks.flatMap((block) => block.lines);
       bytes += segment.bytes;
-      await ledger.commit(segment, stored);
+      await ledger.commit(segment, ordered, leavesOf(ordered));
     }
   };
   await Promise.all(Array.from({ length: writers }, writer));

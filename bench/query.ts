@@ -9,6 +9,7 @@ import { planSegment } from '#core/record/plan-segment.ts';
 import { feed } from '#functions/query/feed.http.ts';
 import { type SearchPorts, search } from '#functions/query/search.http.ts';
 import { show } from '#functions/query/show.http.ts';
+import { leavesOf } from '#functions/record/leaves.ts';
 import { seal } from '#functions/record/seal.ts';
 import { openEnvelope } from '#functions/runtime/envelope-codec.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
@@ -64,8 +65,9 @@ async function load(): Promise<void> {
         return opened.ok ? opened.value.lines : [];
       });
       const lines = await seal(sealing, clear);
-      const segment = await place.segments.write(planSegment(lines, { id: newId(now), tier, now }));
-      await ledger.commit(segment, lines);
+      const plan = planSegment(lines, { id: newId(now), tier, now });
+      const ordered = plan.blocks.flatMap((block) => block.lines);
+      await ledger.commit(await place.segments.write(plan), ordered, leavesOf(ordered));
       for (const { event } of lines) {
         if (draw() < 0.002) wanted[tier].push({ tenant: event.tenant, id: event.id });
       }

@@ -67,8 +67,8 @@ grant update (incarnation, since) on proof.incarnation to trailkeep_recovery;
 -- read again from S3.
 create table proof.log (
   tenant_id uuid primary key,
-  slug text collate "C" not null unique check (slug ~ '^[a-z2-7]{26}$'),
-  origin text collate "C" not null unique,
+  slug text collate "C" not null check (slug ~ '^[a-z2-7]{26}$'),
+  origin text collate "C" not null,
   state text collate "C" not null default 'initializing'
     check (state in ('initializing', 'active', 'frozen', 'retired')),
   epoch integer not null default 0,

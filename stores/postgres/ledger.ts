@@ -36,7 +36,7 @@ export function createLedger(sql: Sql, contextKey: Uint8Array): Ledger {
   async function commit(batch: Batch, now: Date): Promise<CommitResult> {
     const { segment, lines } = batch;
     const tenants = segment.parts.map((part) => part.tenant);
-    const messages = segment.parts.flatMap((part) => part.messages ?? []).sort();
+    const messages = [...new Set(segment.parts.flatMap((part) => part.messages ?? []))].sort();
     const uses = staleUses(lines, recentlyUsed, now.getTime());
     try {
       const numbered = await withTenants(sql, contextKey, tenants, now, async (tx) => {

@@ -5,6 +5,7 @@ import type { PublishedIssuer } from '#core/access/issuer.ts';
 import type { Event } from '#core/event/event.ts';
 import { Problem } from '#core/event/problem.ts';
 import type { Catalogue, CriticalEvents, Position } from '#core/query/ports.ts';
+import type { EventLine } from '#core/record/envelope.ts';
 import {
   type Announcer,
   type Claim,
@@ -14,6 +15,7 @@ import {
   type DeadLetters,
   type IntakeQueue,
   type IntakeQueues,
+  type Known,
   type Ledger,
   Missing,
   type Outlet,
@@ -113,6 +115,7 @@ export class MemoryClaims extends MemoryPlace implements Claims {
 
 export class MemorySegments extends MemoryPlace implements Segments {
   readonly objects = new Map<string, Uint8Array>();
+  readonly #written = new Map<string, { segment: Segment; lines: EventLine[] }>();
 
   async write(plan: SegmentPlan): Promise<Segment> {
     this.reach();
@@ -120,7 +123,14 @@ export class MemorySegments extends MemoryPlace implements Segments {
     const { bytes, offsets } = await compress(plan.blocks.map((block) => block.text));
     this.objects.set(plan.key, bytes);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
-    return segmentOf(plan, { bytes: bytes.length, sha256, offsets });
+    const segment = segmentOf(plan, { bytes: bytes.length, sha256, offsets });
+    this.#written.set(plan.key, { segment, lines: plan.blocks.flatMap((block) => [...block.lines]) });
+    return segment;
+  }
+
+  async load(key: string): Promise<{ segment: Segment; lines: EventLine[] } | undefined> {
+    this.reach();
+    return this.#written.get(key);
   }
 
   async read(key: string, offset: number, bytes: number): Promise<Uint8Array> {
@@ -141,6 +151,7 @@ export class MemorySegments extends MemoryPlace implements Segments {
   async remove(key: string): Promise<void> {
     this.reach();
     this.objects.delete(key);
+    this.#written.delete(key);
   }
 }
 
@@ -175,36 +186,52 @@ export class MemoryIntakeQueues extends MemoryPlace implements IntakeQueues {
 export class MemoryLedger extends MemoryPlace implements Ledger, CriticalEvents, Catalogue {
   /** By `tenant/id`. */
   readonly events = new Map<string, Event>();
+  /** Digests of messages. */
+  readonly messages = new Set<string>();
   /** In commit order. */
   readonly committed: SegmentPart[] = [];
   readonly segments = new Map<string, { readonly segment: Segment; readonly at: number; announced: boolean }>();
   /** ms since 1970; commits are stamped with it. */
   now = Date.now;
 
-  async known(ids: readonly { readonly tenant: string; readonly id: string }[]): Promise<Set<string>> {
+  async known(
+    events: readonly { readonly tenant: string; readonly id: string }[],
+    messages: readonly string[],
+  ): Promise<Known> {
     this.reach();
-    return new Set(ids.map(({ tenant, id }) => `${tenant}/${id}`).filter((name) => this.events.has(name)));
+    return {
+      events: new Set(events.map(({ tenant, id }) => `${tenant}/${id}`).filter((name) => this.events.has(name))),
+      messages: new Set(messages.filter((digest) => this.messages.has(digest))),
+    };
   }
 
-  async commit(
-    segment: Segment,
-    events: readonly { readonly event: Event; readonly line: string }[],
-  ): Promise<CommitResult> {
+  async commit(segment: Segment, lines: readonly EventLine[]): Promise<CommitResult> {
     this.reach();
     if (this.segments.has(segment.id)) throw new Problem('conflict', `Segment ${segment.id} is committed already.`);
+    return this.adopt(segment, lines);
+  }
+
+  async adopt(segment: Segment, lines: readonly EventLine[]): Promise<CommitResult> {
+    this.reach();
+    const digests = segment.parts.flatMap(({ messages }) => messages ?? []);
+    const known = await this.known(segment.tier === 'critical' ? lines.map(({ event }) => event) : [], digests);
+    if (known.events.size > 0 || known.messages.size > 0) return { stored: false, known };
     this.segments.set(segment.id, { segment, at: this.now(), announced: false });
-    let duplicates = 0;
-    for (const { event } of segment.tier === 'critical' ? events : []) {
-      const name = `${event.tenant}/${event.id}`;
-      if (this.events.has(name)) duplicates++;
-      else this.events.set(name, event);
-    }
-    const parts = segment.parts.map((part) => ({
-      ...part,
-      seq: BigInt(this.committed.filter((other) => other.tenant === part.tenant).length + 1),
-    }));
+    for (const digest of digests) this.messages.add(digest);
+    for (const { event } of segment.tier === 'critical' ? lines : [])
+      this.events.set(`${event.tenant}/${event.id}`, event);
+    const parts = segment.parts.map(({ messages: _, ...part }) => {
+      const before = this.committed.filter((other) => other.tenant === part.tenant);
+      const firstLeaf = before.reduce((sum, { events }) => sum + events, 0);
+      return { ...part, seq: BigInt(before.length + 1), firstLeaf };
+    });
     this.committed.push(...parts);
-    return { duplicates, parts };
+    return { stored: true, parts };
+  }
+
+  async forgetMessages(): Promise<number> {
+    this.reach();
+    return 0;
   }
 
   async announced(segmentIds: readonly string[]): Promise<void> {
@@ -228,10 +255,10 @@ export class MemoryLedger extends MemoryPlace implements Ledger, CriticalEvents,
       }));
   }
 
-  async catalogued(keys: readonly string[]): Promise<Set<string>> {
+  async catalogued(keys: readonly string[]): Promise<Map<string, 'whole' | 'partial'>> {
     this.reach();
     const held = new Set([...this.segments.values()].map(({ segment }) => segment.key));
-    return new Set(keys.filter((key) => held.has(key)));
+    return new Map(keys.filter((key) => held.has(key)).map((key) => [key, 'whole']));
   }
 
   async page(

@@ -1,7 +1,11 @@
+import { createHash, randomBytes } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { Event, Tier } from '#core/event/event.ts';
+import { canonical } from '#core/event/canonical.ts';
+import type { Event, Json } from '#core/event/event.ts';
 import { uuidv7 } from '#core/event/uuid.ts';
 import { subjectName } from '#core/privacy/ports.ts';
+import { commitmentOf } from '#core/proof/commitment.ts';
+import type { Leaf } from '#core/proof/entry.ts';
 import type { EventLine } from '#core/record/envelope.ts';
 import { Unavailable } from '#core/record/ports.ts';
 import type { Segment, SegmentPlan } from '#core/record/segment.ts';
@@ -11,7 +15,14 @@ import { packEnvelopes } from '#functions/runtime/envelope-codec.ts';
 import type { QueueMessage } from '#functions/runtime/queue.ts';
 import { dataKeyOf, nodeCipher } from '#stores/crypto/cipher.ts';
 import { tenantA, tenantB } from '#test/support/events.ts';
-import { MemoryControl } from '#test/support/memory.ts';
+import { idAt } from '#test/support/lines.ts';
+import {
+  MemoryAnnouncer,
+  MemoryControl,
+  MemoryDeadLetters,
+  MemoryLedger,
+  MemorySegments,
+} from '#test/support/memory.ts';
 import { MemorySubjectKeys } from '#test/support/memory-keys.ts';
 
 const now = new Date('2026-03-01T12:00:00.000Z');
@@ -39,105 +50,88 @@ const messageOf = (id: string, events: readonly Event[], receiveCount = 1): Queu
   body: packEnvelopes(
     events[0]!.tenant,
     'critical',
-    events.map((event) => JSON.stringify(event)),
+    events.map((event) => canonical(event as unknown as Json)),
   )[0]!,
   queue: 'critical',
   receiveCount,
   sentAt: now.getTime(),
 });
 
-const world = {
-  rows: new Map<string, Event>(),
-  segments: new Map<string, SegmentPlan>(),
-  catalogue: new Set<string>(),
-  announced: new Set<string>(),
-  buried: [] as { messageId: string; code: string; reason: string }[],
-  poison: '',
-  down: '' as '' | 's3' | 'postgres' | 'sns',
-};
-let nextId = 0;
-const guard = (place: typeof world.down) => {
-  if (world.down === place) throw new Unavailable(place);
-};
-const ports: WritePorts = {
-  control: new MemoryControl(),
-  subjectKeys: new MemorySubjectKeys(),
-  cipher: nodeCipher,
-  random: (bytes) => new Uint8Array(bytes),
-  newId: () => `segment-${++nextId}`,
-  segments: {
-    write: async (plan) => {
-      guard('s3');
-      world.segments.set(plan.key, plan);
-      const parts = [...new Set(plan.blocks.map((block) => block.tenant))].map((tenant) => ({ tenant }));
-      return { id: plan.id, key: plan.key, tier: plan.tier, bytes: 1, sha256: '', parts } as unknown as Segment;
-    },
-    read: async () => new Uint8Array(),
-    async *list() {
-      for (const key of world.segments.keys()) yield { key, bytes: 1 };
-    },
-    remove: async (key) => void world.segments.delete(key),
-  },
-  ledger: {
-    known: async (ids) =>
-      new Set(ids.map(({ tenant, id }) => `${tenant}/${id}`).filter((name) => world.rows.has(name))),
-    commit: async (segment: Segment, lines: readonly EventLine[]) => {
-      guard('postgres');
-      if (lines.some(({ event }) => event.actor.id === world.poison)) throw new Error('a row the database refuses');
-      world.catalogue.add(segment.key);
-      let duplicates = 0;
-      for (const { event } of lines) {
-        const name = `${event.tenant}/${event.id}`;
-        if (world.rows.has(name)) duplicates++;
-        world.rows.set(name, event);
-      }
-      return { duplicates, parts: [] };
-    },
-    announced: async (ids) => {
-      for (const id of ids) world.announced.add(id);
-    },
-    unannounced: async () =>
-      [...world.catalogue]
-        .map((key) => world.segments.get(key)!)
-        .filter((plan) => !world.announced.has(plan.id))
-        .map((plan) => ({ segment: plan.id, key: plan.key, tier: plan.tier as Tier, tenants: [tenantA] })),
-    catalogued: async (keys) => new Set(keys.filter((key) => world.catalogue.has(key))),
-  },
-  announcer: { announce: async () => guard('sns') },
-  deadLetters: { bury: async (message) => void world.buried.push(message) },
-};
+/** What was planned, besides what the places hold. */
+class Segments extends MemorySegments {
+  readonly plans = new Map<string, SegmentPlan>();
+  override async write(plan: SegmentPlan) {
+    const segment = await super.write(plan);
+    this.plans.set(plan.key, plan);
+    return segment;
+  }
+  override async remove(key: string) {
+    await super.remove(key);
+    this.plans.delete(key);
+  }
+}
 
+class Ledger extends MemoryLedger {
+  poison = '';
+  readonly leaves: Leaf[] = [];
+  override async commit(segment: Segment, lines: readonly EventLine[], leaves: readonly Leaf[] = []) {
+    if (lines.some(({ event }) => event.actor.id === this.poison)) throw new Error('a row the database refuses');
+    const result = await super.commit(segment, lines);
+    if (result.stored) this.leaves.push(...leaves);
+    return result;
+  }
+  get keys() {
+    return [...this.segments.values()].map(({ segment }) => segment.key);
+  }
+}
+
+let segments: Segments;
+let ledger: Ledger;
+let announcer: MemoryAnnouncer;
+let deadLetters: MemoryDeadLetters;
+let ports: WritePorts;
 beforeEach(() => {
-  world.rows.clear();
-  world.segments.clear();
-  world.catalogue.clear();
-  world.announced.clear();
-  world.buried = [];
-  world.poison = '';
-  world.down = '';
+  segments = new Segments();
+  ledger = new Ledger();
+  announcer = new MemoryAnnouncer();
+  deadLetters = new MemoryDeadLetters();
+  let serial = 0;
+  ports = {
+    control: new MemoryControl(),
+    subjectKeys: new MemorySubjectKeys(),
+    cipher: nodeCipher,
+    random: (bytes) => new Uint8Array(randomBytes(bytes)),
+    newId: (at) => idAt(at.getTime(), ++serial),
+    segments,
+    ledger,
+    announcer,
+    deadLetters,
+  };
 });
+/** Twenty minutes on, when a writer is surely dead. */
+const later = { now: new Date(now.getTime() + 20 * 60_000) };
 const run = (messages: readonly QueueMessage[]) => write(ports, 'critical', messages, now);
 
 describe('a batch', () => {
   test('of many messages and two tenants costs one segment and one commit', async () => {
     const messages = [messageOf('m0', [eventOf(0), eventOf(1)]), messageOf('m1', [eventOf(2, tenantB)])];
     expect(await run(messages)).toEqual([]);
-    expect(world.segments.size).toBe(1);
-    expect(world.catalogue.size).toBe(1);
-    expect(world.rows.size).toBe(3);
-    expect(world.announced.size).toBe(1);
+    expect(segments.plans.size).toBe(1);
+    expect(ledger.segments.size).toBe(1);
+    expect(ledger.events.size).toBe(3);
+    expect(announcer.announcements.length).toBe(1);
   });
 
   test('with a message nobody can read: that one is buried with its reason, the rest is stored', async () => {
     const bad: QueueMessage = { ...messageOf('bad', [eventOf(0)]), body: 'garbage' };
     expect(await run([bad, messageOf('m1', [eventOf(1)])])).toEqual([]);
-    expect(world.buried).toMatchObject([{ messageId: 'bad', code: 'message_unreadable' }]);
-    expect(world.rows.size).toBe(1);
+    expect(deadLetters.buried).toMatchObject([{ messageId: 'bad', code: 'message_unreadable' }]);
+    expect(ledger.events.size).toBe(1);
   });
 
   test('with nothing but garbage writes nothing', async () => {
     await run([{ ...messageOf('bad', [eventOf(0)]), body: 'garbage' }]);
-    expect(world.segments.size).toBe(0);
+    expect(segments.plans.size).toBe(0);
   });
 });
 
@@ -145,27 +139,27 @@ describe('redelivered', () => {
   test('critical events that are stored already are not written again', async () => {
     await run([messageOf('m0', [eventOf(0), eventOf(1)])]);
     await run([messageOf('m0', [eventOf(0), eventOf(1)], 2)]);
-    expect(world.segments.size).toBe(1);
+    expect(segments.plans.size).toBe(1);
     await run([messageOf('m0', [eventOf(0)], 2), messageOf('m1', [eventOf(2)])]);
-    expect([...world.segments.values()].at(-1)!.blocks.map((block) => block.events)).toEqual([1]);
-    expect(world.rows.size).toBe(3);
+    expect([...segments.plans.values()].at(-1)!.blocks.map((block) => block.events)).toEqual([1]);
+    expect(ledger.events.size).toBe(3);
   });
 });
 
 describe('a message the ledger refuses', () => {
   test('fails alone, the others are stored', async () => {
-    world.poison = 'u1';
+    ledger.poison = 'u1';
     expect(
       await run([messageOf('m0', [eventOf(0)]), messageOf('m1', [eventOf(1)]), messageOf('m2', [eventOf(2)])]),
     ).toEqual(['m1']);
-    expect(world.rows.size).toBe(2);
-    expect(world.buried).toEqual([]);
+    expect(ledger.events.size).toBe(2);
+    expect(deadLetters.buried).toEqual([]);
   });
 
   test('is buried with its reason at its fifth delivery', async () => {
-    world.poison = 'u1';
+    ledger.poison = 'u1';
     expect(await run([messageOf('m1', [eventOf(1)], 5)])).toEqual([]);
-    expect(world.buried).toMatchObject([
+    expect(deadLetters.buried).toMatchObject([
       { messageId: 'm1', code: 'internal', reason: expect.stringContaining('refuses') },
     ]);
   });
@@ -174,30 +168,98 @@ describe('a message the ledger refuses', () => {
 describe('a place that is down', () => {
   for (const place of ['s3', 'postgres'] as const) {
     test(`${place}: the whole batch fails and nobody is poison`, async () => {
-      world.down = place;
+      (place === 's3' ? segments : ledger).down = true;
       await expect(run([messageOf('m0', [eventOf(0)], 5), messageOf('m1', [eventOf(1)])])).rejects.toThrow(Unavailable);
-      expect(world.buried).toEqual([]);
-      expect(world.rows.size).toBe(0);
+      expect(deadLetters.buried).toEqual([]);
+      expect(ledger.events.size).toBe(0);
     });
   }
 
   test('sns: the batch is stored, and the sweep announces it', async () => {
-    world.down = 'sns';
+    announcer.down = true;
+    ledger.now = () => now.getTime();
     expect(await run([messageOf('m0', [eventOf(0)])])).toEqual([]);
-    expect(world.announced.size).toBe(0);
-    world.down = '';
-    expect(await sweep(ports, { now })).toEqual({ announced: 1, removed: 0 });
-    expect(await sweep(ports, { now })).toEqual({ announced: 0, removed: 0 });
+    expect(announcer.announcements.length).toBe(0);
+    announcer.down = false;
+    const nothing = { announced: 0, adopted: 0, removed: 0, forgotten: 0 };
+    expect(await sweep(ports, later)).toEqual({ ...nothing, announced: 1 });
+    expect(await sweep(ports, later)).toEqual(nothing);
+  });
+});
+
+describe('a segment that nobody committed', () => {
+  const failing = async (messages: readonly QueueMessage[]) => {
+    ledger.down = true;
+    await expect(run(messages)).rejects.toThrow(Unavailable);
+    ledger.down = false;
+  };
+
+  test('is adopted by the sweep, and its messages add nothing when they come again', async () => {
+    const messages = [messageOf('m0', [eventOf(0)]), messageOf('m1', [eventOf(1, tenantB)])];
+    await failing(messages);
+    expect(ledger.events.size).toBe(0);
+    expect(await sweep(ports, { now })).toMatchObject({ adopted: 0, removed: 0 });
+    expect(await sweep(ports, later)).toMatchObject({ adopted: 1, removed: 0 });
+    expect(ledger.events.size).toBe(2);
+    expect(await run(messages.map((one) => ({ ...one, receiveCount: 2 })))).toEqual([]);
+    expect(await sweep(ports, later)).toMatchObject({ adopted: 0, removed: 0 });
+    expect(ledger.keys).toEqual([...segments.plans.keys()]);
   });
 
-  test('postgres, after the segment was written: the garbage is swept, what is committed stays', async () => {
-    await run([messageOf('m0', [eventOf(0)])]);
-    world.down = 'postgres';
-    await expect(run([messageOf('m1', [eventOf(1)])])).rejects.toThrow(Unavailable);
-    expect(world.segments.size).toBe(2);
-    world.down = '';
-    expect(await sweep(ports, { now })).toMatchObject({ removed: 1 });
-    expect([...world.segments.keys()]).toEqual([...world.catalogue]);
+  test('is garbage once another try has committed all its messages, and waits while one is missing', async () => {
+    const messages = [messageOf('m0', [eventOf(0)]), messageOf('m1', [eventOf(1)])];
+    await failing(messages);
+    await run([messages[0]!]);
+    expect(await sweep(ports, later)).toMatchObject({ adopted: 0, removed: 0 });
+    await run([messages[1]!]);
+    expect(await sweep(ports, later)).toMatchObject({ adopted: 0, removed: 1 });
+    expect(ledger.keys).toEqual([...segments.plans.keys()]);
+  });
+
+  test('gives what is left of it a segment of its own when other messages brought some of its events', async () => {
+    await failing([messageOf('m0', [eventOf(0), eventOf(1)])]);
+    await run([messageOf('other', [eventOf(1), eventOf(2)])]);
+    expect(await sweep(ports, later)).toMatchObject({ adopted: 1, removed: 0 });
+    expect([...ledger.events.values()].map(({ actor }) => actor.id).sort()).toEqual(['u0', 'u1', 'u2']);
+    expect(await sweep(ports, later)).toMatchObject({ adopted: 0, removed: 1 });
+    expect(ledger.keys.toSorted()).toEqual([...segments.plans.keys()].sort());
+  });
+
+  test('of which half was written was never committed by anybody, and goes', async () => {
+    await failing([messageOf('m0', [eventOf(0)])]);
+    segments.load = async () => undefined;
+    expect(await sweep(ports, later)).toMatchObject({ adopted: 0, removed: 1 });
+  });
+
+  test('and cannot be read is left where it is, and holds up no other', async () => {
+    await failing([messageOf('m0', [eventOf(0)])]);
+    await failing([messageOf('m1', [eventOf(1)])]);
+    const [broken] = segments.plans.keys();
+    const load = segments.load.bind(segments);
+    segments.load = async (key) => {
+      if (key === broken) throw new Error('bit rot');
+      return load(key);
+    };
+    expect(await sweep(ports, later)).toMatchObject({ adopted: 1, removed: 0 });
+    expect(segments.plans.size).toBe(2);
+  });
+});
+
+describe('leaves', () => {
+  test('commit to the lines as they are stored, in the order of the segment, with a salt each', async () => {
+    await run([messageOf('m0', [eventOf(1), eventOf(0)]), messageOf('m1', [eventOf(2, tenantB)])]);
+    const [plan] = [...segments.plans.values()];
+    const lines = plan!.blocks.flatMap((block) => block.lines);
+    expect(ledger.leaves.map(({ id }) => id)).toEqual(lines.map(({ event }) => event.id));
+    const sha256 = (data: Uint8Array) => new Uint8Array(createHash('sha256').update(data).digest());
+    expect(ledger.leaves.map(({ commitment }) => new Uint8Array(commitment))).toEqual(
+      lines.map(({ line }) => commitmentOf({ sha256 }, line)),
+    );
+    for (const { event, line } of lines) {
+      expect(event.salt).toMatch(/^[\w-]{22}$/);
+      expect(line).toBe(canonical(event as unknown as Json));
+    }
+    expect(new Set(lines.map(({ event }) => event.salt)).size).toBe(3);
   });
 });
 
@@ -209,8 +271,8 @@ describe('people in a batch', () => {
       metadata: { password: 'x1y2z3' },
     };
     expect(await write(ports, 'critical', [messageOf('m1', [who])], now)).toEqual([]);
-    const [row] = [...world.rows.values()];
-    const [plan] = [...world.segments.values()];
+    const [row] = [...ledger.events.values()];
+    const [plan] = [...segments.plans.values()];
     for (const stored of [JSON.stringify(row), plan!.blocks.map(({ text }) => text).join('')]) {
       expect(stored).not.toMatch(/"ada|example|x1y2z3/);
       expect(stored).toContain('"sealed"');
@@ -233,7 +295,7 @@ describe('people in a batch', () => {
     });
     const batch = [ada(1, now.getTime() - 1), ada(2, now.getTime() + 1)];
     expect(await write({ ...ports, subjectKeys }, 'critical', [messageOf('m1', batch)], now)).toEqual([]);
-    const keysOf = batch.map(({ id }) => world.rows.get(`${tenantA}/${id}`)!.sealed!.map(({ key }) => key));
+    const keysOf = batch.map(({ id }) => ledger.events.get(`${tenantA}/${id}`)!.sealed!.map(({ key }) => key));
     expect(keysOf).toEqual([[lost.id], [live.id]]);
   });
 
@@ -243,6 +305,6 @@ describe('people in a batch', () => {
     await expect(
       write({ ...ports, subjectKeys: keys }, 'critical', [messageOf('m1', [eventOf(1)])], now),
     ).rejects.toThrow(Unavailable);
-    expect([world.segments.size, world.rows.size]).toEqual([0, 0]);
+    expect([segments.plans.size, ledger.events.size]).toEqual([0, 0]);
   });
 });

@@ -244,7 +244,12 @@ test(`${events} events, ${kills} kills, ${postgresStops} stops of Postgres, ${ca
     expect(seen.size).toBe(ids.size);
   }
   const swept = await sweep(
-    { ledger: await open.openLedger(), segments: open.openSegments(), announcer: open.openAnnouncer() },
+    {
+      ledger: await open.openLedger(),
+      segments: open.openSegments(),
+      announcer: open.openAnnouncer(),
+      newId: open.openNewId(),
+    },
     { now: new Date(Date.now() + 20 * 60_000) },
   );
   const faults = killed + stopped + cloud.faults.injected;

@@ -56,6 +56,7 @@ const ports: WritePorts = {
       return written;
     },
     read: segments.read.bind(segments),
+    load: segments.load.bind(segments),
     list: segments.list.bind(segments),
     remove: segments.remove.bind(segments),
   },
@@ -64,10 +65,12 @@ const ports: WritePorts = {
     announced: ledger.announced.bind(ledger),
     unannounced: ledger.unannounced.bind(ledger),
     catalogued: ledger.catalogued.bind(ledger),
-    commit: async (segment, events) => {
+    adopt: ledger.adopt.bind(ledger),
+    forgetMessages: ledger.forgetMessages.bind(ledger),
+    commit: async (segment, lines, leaves) => {
       // Some crashes while the transaction is on its way: nobody knows whether it committed.
       if (crashPoint === 'during-commit') setImmediate(() => point('during-commit'));
-      const result = await ledger.commit(segment, events);
+      const result = await ledger.commit(segment, lines, leaves);
       point('after-commit');
       return result;
     },

@@ -8,7 +8,7 @@ import { withTenants } from '#stores/postgres/connect.ts';
 import { createCriticalEvents, pageQuery, prefixEnd } from '#stores/postgres/critical-events.ts';
 import { createLedger } from '#stores/postgres/ledger.ts';
 import { contextKey, type TestDatabase, testDatabase } from '#test/support/postgres.ts';
-import { made, march, segmentOf, tenantA, tenantB, uuid7 } from './made.ts';
+import { batchOf, made, march, tenantA, tenantB, uuid7 } from './made.ts';
 
 let db: TestDatabase;
 let app: Sql;
@@ -31,7 +31,7 @@ const all = Array.from({ length: 400 }, (_, i) =>
 beforeAll(async () => {
   db = await testDatabase('critical');
   app = db.login('trailkeep_app');
-  await createLedger(app, contextKey).commit(segmentOf(all), all);
+  await createLedger(app, contextKey).commit(...batchOf(all));
 });
 afterAll(() => db.drop());
 

@@ -7,7 +7,7 @@ import { signContext, withTenants } from '#stores/postgres/connect.ts';
 import { createLedger } from '#stores/postgres/ledger.ts';
 import { createTenantRegistry } from '#stores/postgres/tenants.ts';
 import { contextKey, type TestDatabase, testDatabase } from '#test/support/postgres.ts';
-import { made, segmentOf, tenantA, tenantB } from './made.ts';
+import { batchOf, made, tenantA, tenantB } from './made.ts';
 
 let db: TestDatabase;
 let app: Sql;
@@ -15,7 +15,7 @@ beforeAll(async () => {
   db = await testDatabase('isolation');
   app = db.login('trailkeep_app');
   const lines = [made(), made({ tenant: tenantB })];
-  await createLedger(app, contextKey).commit(segmentOf(lines), lines);
+  await createLedger(app, contextKey).commit(...batchOf(lines));
   const tenants = createTenantRegistry(app, contextKey);
   await tenants.create({ id: tenantA, name: 'A', createdAt: new Date() });
   await tenants.create({ id: tenantB, name: 'B', createdAt: new Date() });

@@ -1,6 +1,7 @@
 /** Events and segments for the tests of the Postgres drivers. */
 import type { Event, tiers } from '#core/event/event.ts';
 import type { Segment } from '#core/record/segment.ts';
+import { leavesOf } from '#functions/record/leaves.ts';
 
 export const tenantA = '01890000-0000-7000-8000-00000000000a';
 export const tenantB = '01890000-0000-7000-8000-00000000000b';
@@ -39,8 +40,23 @@ export function made(overrides: Partial<Event> = {}): Line {
   return { event, line: JSON.stringify(event) };
 }
 
+/** What a commit takes: the segment of these lines, the lines in its order, and their leaves. */
+export function batchOf(
+  lines: readonly Line[],
+  tier: (typeof tiers)[number] = 'critical',
+  messages?: readonly string[],
+) {
+  const segment = segmentOf(lines, tier, messages);
+  const ordered = segment.parts.flatMap(({ tenant }) => lines.filter((one) => one.event.tenant === tenant));
+  return [segment, ordered, leavesOf(ordered)] as const;
+}
+
 /** The segment of these lines: one block a tenant. */
-export function segmentOf(lines: readonly Line[], tier: (typeof tiers)[number] = 'critical'): Segment {
+export function segmentOf(
+  lines: readonly Line[],
+  tier: (typeof tiers)[number] = 'critical',
+  messages?: readonly string[],
+): Segment {
   const id = uuid7(march);
   const key = `segments/v1/dt=2026-03-01/hh=12/${id}.jsonl.gz`;
   const tenants = [...new Set(lines.map((one) => one.event.tenant))].sort();
@@ -60,6 +76,7 @@ export function segmentOf(lines: readonly Line[], tier: (typeof tiers)[number] =
         blocks: [
           { tenant, offset: index * 100, bytes: 100, events: own.length, ...span, filter: Uint8Array.of(1, 2, 3) },
         ],
+        ...(messages ? { messages } : {}),
       };
     }),
   };
