@@ -16,6 +16,7 @@ import { clientSettings } from '#stores/aws/clients.ts';
 import { S3Claims } from '#stores/s3/claims.ts';
 import { S3Control, S3Publisher } from '#stores/s3/control.ts';
 import { getJson } from '#stores/s3/documents.ts';
+import { S3LogStore } from '#stores/s3/log-store.ts';
 import { decodeSidecar, sidecarKey } from '#stores/s3/segment-index.ts';
 import { S3Segments } from '#stores/s3/segments.ts';
 import { SnsAnnouncer } from '#stores/sns/announcer.ts';
@@ -28,6 +29,7 @@ import { tenantA, tenantB } from '#test/support/events.ts';
 import { idAt, linesOf } from '#test/support/lines.ts';
 import { claimsContract } from './claims.ts';
 import { controlContract } from './control.ts';
+import { logStoreContract } from './log-store.ts';
 import { outletContract } from './outlet.ts';
 import { segmentsContract } from './segments.ts';
 
@@ -120,6 +122,13 @@ export function driversContract(endpoint: () => string, { namesSource }: { reado
     controlContract(async () => {
       const { client, Bucket } = await bucket();
       return { control: new S3Control(client, Bucket), publisher: new S3Publisher(client, Bucket) };
+    });
+  });
+
+  describe('logs on S3', () => {
+    logStoreContract(async () => {
+      const { client, Bucket } = await bucket();
+      return new S3LogStore(client, Bucket);
     });
   });
 
