@@ -24,6 +24,10 @@ export const defaultCatalogue: readonly CatalogueRule[] = [
     'privacy.*',
     'hold.*',
     'issuer.*',
+    'schema.*',
+    'log.*',
+    'report.*',
+    'retention.*',
   ].map((action): CatalogueRule => ({ action, category: 'critical', severity: 'medium' })),
   // Somebody saw more than usual.
   { action: 'break_glass.*', category: 'critical', severity: 'high' },

@@ -11,17 +11,28 @@ import type { Guard } from '#core/access/guard.ts';
 import { createKeyBody, formatKey, isKeyId, newSecret, rotateKeyBody } from '#core/access/key.ts';
 import type { ApiKey, ProjectRegistry } from '#core/access/ports.ts';
 import { Problem } from '#core/event/problem.ts';
+import type { Recorder } from '#core/record/ports.ts';
 import { circumstancesOf } from '#functions/runtime/circumstances.ts';
 import { jsonBody, onHttp } from '#functions/runtime/http.ts';
-import { openGuard, openIds, openKeys, openProjects, openPublisher, openSha256 } from '#functions/runtime/open.ts';
+import {
+  openGuard,
+  openIds,
+  openKeys,
+  openProjects,
+  openPublisher,
+  openRecorder,
+  openSha256,
+} from '#functions/runtime/open.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
 import { listQuery, nextOf } from './list-page.ts';
-import { keyView, type MakeKeyPorts, makeKey } from './make-key.ts';
+import { keyChange, keyView, type MakeKeyPorts, makeKey } from './make-key.ts';
 import { publishKey } from './publish.ts';
+import { recordChange } from './record-change.ts';
 
 export interface KeysPorts extends MakeKeyPorts {
   readonly guard: Guard;
   readonly projects: ProjectRegistry;
+  readonly recorder: Recorder;
 }
 
 export async function keys(ports: KeysPorts, request: HttpRequest): Promise<HttpResponse> {
@@ -34,7 +45,7 @@ export async function keys(ports: KeysPorts, request: HttpRequest): Promise<Http
     case 'GET one':
       return { status: 200, body: keyView(key) };
     case 'DELETE one':
-      return revoke(ports, request, key);
+      return revoke(ports, request, caller, key);
     case 'POST one/rotate':
       return rotate(ports, request, caller, key);
     default:
@@ -81,6 +92,7 @@ async function create(ports: KeysPorts, request: HttpRequest, caller: Caller): P
       expiresAt: body.expires_at,
     },
     request.now,
+    (made) => recordChange(ports, request, caller, keyChange('key.create', undefined, made)),
   );
   return { status: 201, body: { ...keyView(key), key: text } };
 }
@@ -137,9 +149,11 @@ async function list(ports: KeysPorts, request: HttpRequest, caller: Caller): Pro
   return { status: 200, body: { keys: visible.map(keyView), next: nextOf(page, limit, ({ keyId }) => keyId) } };
 }
 
-async function revoke(ports: KeysPorts, request: HttpRequest, key: ApiKey): Promise<HttpResponse> {
+/** A revocation waits for nothing, not for its record either; without one the answer is 503, and asking again records it. */
+async function revoke(ports: KeysPorts, request: HttpRequest, caller: Caller, key: ApiKey): Promise<HttpResponse> {
   await ports.keys.revoke(key.tenant, key.keyId, request.now);
   await publishKey(ports, key.tenant, key.keyId);
+  await recordChange(ports, request, caller, keyChange('key.revoke', key, { ...key, revokedAt: request.now }));
   return { status: 204 };
 }
 
@@ -154,6 +168,7 @@ async function rotate(ports: KeysPorts, request: HttpRequest, caller: Caller, ke
   const previousUntil = new Date(request.now.getTime() + body.overlap_seconds * 1000);
   const rotated = await ports.keys.rotate(key.tenant, key.keyId, { secretHash: ports.sha256(secret), previousUntil });
   if (!rotated) throw new Problem('conflict', 'This key was revoked meanwhile. Make a new one.');
+  await recordChange(ports, request, caller, keyChange('key.rotate', key, rotated));
   await publishKey(ports, key.tenant, key.keyId);
   return { status: 200, body: { ...keyView(rotated), key: formatKey({ keyId: key.keyId, secret }) } };
 }
@@ -165,4 +180,5 @@ export const handler = onHttp(keys, {
   publisher: openPublisher,
   ids: openIds,
   sha256: openSha256,
+  recorder: openRecorder,
 });

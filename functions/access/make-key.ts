@@ -29,8 +29,16 @@ export interface Grant {
 /** A key that lives longer than this was meant to live for ever, and should say so by having no end. */
 const lifeMsMax = 10 * 366 * 24 * 3600_000;
 
-/** Makes, stores and publishes a key: it works when this resolves. The text is all there is of the secret. */
-export async function makeKey(ports: MakeKeyPorts, grant: Grant, now: Date): Promise<{ key: ApiKey; text: string }> {
+/**
+ * Makes, stores, records and publishes a key: it works when this resolves, and never before it is recorded. The text is
+ * all there is of the secret.
+ */
+export async function makeKey(
+  ports: MakeKeyPorts,
+  grant: Grant,
+  now: Date,
+  record: (key: ApiKey) => Promise<void>,
+): Promise<{ key: ApiKey; text: string }> {
   const expiresAt = grant.expiresAt === undefined ? undefined : new Date(grant.expiresAt);
   if (expiresAt) {
     const lifeMs = expiresAt.getTime() - now.getTime();
@@ -55,8 +63,26 @@ export async function makeKey(ports: MakeKeyPorts, grant: Grant, now: Date): Pro
     ...(expiresAt ? { expiresAt } : {}),
   };
   await ports.keys.create(key);
+  await record(key);
   await publishKey(ports, key.tenant, key.keyId);
   return { key, text: formatKey(made) };
+}
+
+/** What becomes of a key, as the trail tells it. */
+export const keyChange = (
+  action: 'key.create' | 'key.rotate' | 'key.revoke',
+  before: ApiKey | undefined,
+  after: ApiKey | undefined,
+) => ({
+  action,
+  targets: [{ type: 'api_key', id: (after ?? before)!.keyId, name: (after ?? before)!.name }],
+  before: before && recorded(before),
+  after: after && recorded(after),
+});
+
+function recorded(key: ApiKey) {
+  const { key_id: _, last_used_at: __, ...view } = keyView(key);
+  return view;
 }
 
 /** A key as the API shows it: never the secret, never its hash. */

@@ -3,7 +3,7 @@
  *
  * One versioned document in Postgres, published whole to S3. `If-Match` with the ETag that was read makes a
  * change safe against another at once; without it the last one wins. If publishing fails the answer is 503,
- * and sending the same again publishes it.
+ * and sending the same again publishes it. The record of a change is durable before the change is.
  */
 
 import * as z from 'zod';
@@ -22,18 +22,20 @@ import type { JsonObject } from '#core/event/event.ts';
 import { Problem, problemOf } from '#core/event/problem.ts';
 import { checkSchema } from '#core/event/registry.ts';
 import { tagFault } from '#core/privacy/tags.ts';
-import type { Publisher } from '#core/record/ports.ts';
+import type { Publisher, Recorder } from '#core/record/ports.ts';
 import { circumstancesOf } from '#functions/runtime/circumstances.ts';
 import { jsonBody, onHttp } from '#functions/runtime/http.ts';
-import { openGuard, openPolicies, openPublisher, openTenants } from '#functions/runtime/open.ts';
+import { openGuard, openPolicies, openPublisher, openRecorder, openTenants } from '#functions/runtime/open.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
 import { publishTenant } from './publish.ts';
+import { recordChange } from './record-change.ts';
 
 export interface PolicyPorts {
   readonly guard: Guard;
   readonly tenants: TenantRegistry;
   readonly policies: PolicyRegistry;
   readonly publisher: Publisher;
+  readonly recorder: Recorder;
 }
 
 interface Versioned {
@@ -134,6 +136,7 @@ async function change(
     const settings = edit(before.settings);
     try {
       const same = before.version > 0 && JSON.stringify(settings) === JSON.stringify(before.settings);
+      if (!same) await recordEdit(ports, request, caller, before.settings, settings);
       const version = same ? before.version : await ports.policies.put(caller.tenant, settings, before.version);
       await publishTenant(ports, caller.tenant);
       return { version, settings };
@@ -142,6 +145,27 @@ async function change(
       if (!conflict || ifMatch !== undefined || attempt === triesMax) throw error;
     }
   }
+}
+
+/** Schemas one by one, and the rest as one policy. */
+async function recordEdit(
+  ports: PolicyPorts,
+  request: HttpRequest,
+  caller: Caller,
+  { schemas: oldSchemas, ...before }: TenantSettings,
+  { schemas: newSchemas, ...after }: TenantSettings,
+): Promise<void> {
+  const schemaOf = (schemas: TenantSettings['schemas'], action: string) => schemas.find((one) => one.action === action);
+  for (const action of new Set([...oldSchemas, ...newSchemas].map((one) => one.action))) {
+    const [old, fresh] = [schemaOf(oldSchemas, action), schemaOf(newSchemas, action)];
+    if (old?.version === fresh?.version) continue;
+    const name = fresh ? 'schema.put' : 'schema.delete';
+    const targets = [{ type: 'schema', id: action }];
+    await recordChange(ports, request, caller, { action: name, targets, before: old, after: fresh });
+  }
+  if (JSON.stringify(before) === JSON.stringify(after)) return;
+  const targets = [{ type: 'policy', id: 'policy' }];
+  await recordChange(ports, request, caller, { action: 'policy.put', targets, before, after });
 }
 
 const etag = (version: number): string => `"${version}"`;
@@ -177,4 +201,5 @@ export const handler = onHttp(policy, {
   tenants: openTenants,
   policies: openPolicies,
   publisher: openPublisher,
+  recorder: openRecorder,
 });

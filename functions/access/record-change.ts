@@ -1,11 +1,13 @@
 /**
- * How changes of roles, permissions and assignments are recorded, and told to the permission cache.
+ * How changes of roles, permissions, assignments, keys and policies are recorded, and told to the permission cache.
  *
- * The record is sent inside the change's transaction, just before it commits (Witness of core/access/roles.ts). When
+ * The record of a role is sent inside the change's transaction, just before it commits (Witness of
+ * core/access/roles.ts); that of a key or a policy before it is published, and nothing works before that. When
  * it cannot be sent the change does not happen and the answer is 503. Should the commit itself fail afterwards, the
  * trail tells of a change that did not happen: sending the request again makes it happen, and records it again. The
  * other way round, a change that nobody recorded, cannot be.
  */
+import { createHash } from 'node:crypto';
 import type { Caller } from '#core/access/access.ts';
 import { reasonShape } from '#core/access/role-shapes.ts';
 import type { PermissionCache } from '#core/access/roles.ts';
@@ -35,6 +37,7 @@ export async function recordChange(
   request: HttpRequest,
   caller: Caller,
   { action, targets, reason, before, after }: Changed,
+  tenant: string = caller.tenant,
 ): Promise<void> {
   const ticket = request.headers['trailkeep-ticket'];
   const metadata = { ...(reason === undefined ? {} : { reason }), ...(ticket === undefined ? {} : { ticket }) };
@@ -46,7 +49,7 @@ export async function recordChange(
     context: { ip: request.sourceIp, request_id: request.requestId, service: 'trailkeep' },
     ...(Object.keys(metadata).length > 0 ? { metadata } : {}),
   });
-  await recorder.record(caller.tenant, [event], request.now);
+  await recorder.record(tenant, [event], request.now);
 }
 
 /** Field by field; what has an inside is one text, because an event may have fewer keys than a role. */
@@ -66,8 +69,13 @@ const textsOf = (document: object = {}): Record<string, string> =>
   Object.fromEntries(
     Object.entries(document)
       .filter(([, value]) => value !== undefined && value !== null)
-      .map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
+      .map(([name, value]) => [name, shortened(typeof value === 'string' ? value : JSON.stringify(value))]),
   );
+
+/** A text that is larger than the record of a change needs is told by its digest: a policy may be as large as an event. */
+const textLengthMax = 16_384;
+const shortened = (text: string): string =>
+  text.length <= textLengthMax ? text : `sha256:${createHash('sha256').update(text).digest('hex')}`;
 
 /** After the commit. Best effort: without it a change is seen everywhere within two seconds. */
 export async function tellCache(telling: Promise<void>): Promise<void> {

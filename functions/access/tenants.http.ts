@@ -4,27 +4,39 @@
  * Postgres first, then S3: a tenant works once its policy is published, and asking again publishes again.
  */
 import * as z from 'zod';
+import type { Caller } from '#core/access/access.ts';
 import { createTenantKeyBody, eventsPerSecondDefault, firstKeyScopes, nameShape } from '#core/access/key.ts';
 import type { PolicyRegistry, Tenant, TenantRegistry } from '#core/access/ports.ts';
 import { Problem } from '#core/event/problem.ts';
 import { isUuid } from '#core/event/uuid.ts';
+import type { Recorder } from '#core/record/ports.ts';
 import { jsonBody, onHttp, requireScope } from '#functions/runtime/http.ts';
-import { openIds, openKeys, openPolicies, openPublisher, openSha256, openTenants } from '#functions/runtime/open.ts';
+import {
+  openIds,
+  openKeys,
+  openPolicies,
+  openPublisher,
+  openRecorder,
+  openSha256,
+  openTenants,
+} from '#functions/runtime/open.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
 import { listQuery, nextOf } from './list-page.ts';
-import { keyView, type MakeKeyPorts, makeKey } from './make-key.ts';
+import { keyChange, keyView, type MakeKeyPorts, makeKey } from './make-key.ts';
 import { publishTenant } from './publish.ts';
+import { recordChange } from './record-change.ts';
 
 export interface TenantsPorts extends MakeKeyPorts {
   readonly tenants: TenantRegistry;
   readonly policies: PolicyRegistry;
+  readonly recorder: Recorder;
   readonly ids: MakeKeyPorts['ids'] & { readonly uuidv7: (now: Date) => string };
 }
 
 export const tenantBody = z.strictObject({ name: nameShape });
 
 export async function tenants(ports: TenantsPorts, request: HttpRequest): Promise<HttpResponse> {
-  requireScope(request, 'admin');
+  const caller = requireScope(request, 'admin');
   const route = `${request.method} ${request.params.tenantId === undefined ? '' : 'one'}${request.path.endsWith('/keys') ? '/keys' : ''}`;
   if (route === 'POST ') return create(ports, request);
   if (route === 'GET ') return list(ports, request);
@@ -35,7 +47,7 @@ export async function tenants(ports: TenantsPorts, request: HttpRequest): Promis
     case 'PATCH one':
       return rename(ports, request, tenant);
     case 'POST one/keys':
-      return createKey(ports, request, tenant);
+      return createKey(ports, request, caller, tenant);
     case 'GET one/keys':
       return listKeys(ports, request, tenant);
     default:
@@ -74,7 +86,12 @@ async function rename(ports: TenantsPorts, request: HttpRequest, { id }: Tenant)
   return { status: 200, body: tenantView(tenant) };
 }
 
-async function createKey(ports: TenantsPorts, request: HttpRequest, { id }: Tenant): Promise<HttpResponse> {
+async function createKey(
+  ports: TenantsPorts,
+  request: HttpRequest,
+  caller: Caller,
+  { id }: Tenant,
+): Promise<HttpResponse> {
   const body = jsonBody(request, createTenantKeyBody);
   const scopes = body.scopes ?? (body.service_account === undefined ? firstKeyScopes : []);
   if (scopes.includes('admin')) throw new Problem('forbidden', 'The scope admin is the platform’s own.');
@@ -89,6 +106,7 @@ async function createKey(ports: TenantsPorts, request: HttpRequest, { id }: Tena
       expiresAt: body.expires_at,
     },
     request.now,
+    (made) => recordChange(ports, request, caller, keyChange('key.create', undefined, made), id),
   );
   return { status: 201, body: { ...keyView(key), tenant: id, key: text } };
 }
@@ -108,4 +126,5 @@ export const handler = onHttp(tenants, {
   publisher: openPublisher,
   ids: openIds,
   sha256: openSha256,
+  recorder: openRecorder,
 });

@@ -49,10 +49,20 @@ export class Access extends Construct {
       inside: database.inside,
       environment: { ...database.environment, ...control },
     };
+    // They record what they change, as events of the critical tier.
+    const recording = {
+      environment: {
+        ...admin.environment,
+        CRITICAL_QUEUE_URL: data.critical.queueUrl,
+        BULK_QUEUE_URL: data.bulk.queueUrl,
+      },
+      permissions: [...database.permissions, ...send(data.critical)],
+    };
     this.tenants = makeVerb(this, 'Tenants', props, {
       ...admin,
+      environment: recording.environment,
       bundle: 'access-tenants',
-      permissions: [...database.permissions, ...published('keys/', 'tenants/')],
+      permissions: [...recording.permissions, ...published('keys/', 'tenants/')],
     });
     this.issuers = makeVerb(this, 'Issuers', props, {
       ...admin,
@@ -61,8 +71,9 @@ export class Access extends Construct {
     });
     this.keys = makeVerb(this, 'Keys', props, {
       ...admin,
+      environment: recording.environment,
       bundle: 'access-keys',
-      permissions: [...database.permissions, ...published('keys/')],
+      permissions: [...recording.permissions, ...published('keys/')],
     });
     this.projects = makeVerb(this, 'Projects', props, {
       ...admin,
@@ -72,10 +83,10 @@ export class Access extends Construct {
     });
     this.policy = makeVerb(this, 'Policy', props, {
       ...admin,
+      environment: recording.environment,
       bundle: 'access-policy',
-      permissions: [...database.permissions, ...published('tenants/')],
+      permissions: [...recording.permissions, ...published('tenants/')],
     });
-    // They record what they change, as events of the critical tier.
     const granting = {
       ...admin,
       environment: {

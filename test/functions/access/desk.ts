@@ -8,6 +8,7 @@ import type { HttpVerb } from '#functions/runtime/request.ts';
 import { callerA, context, proxyEvent, tenantB } from '#test/support/events.ts';
 import { MemoryGrants, testGuard } from '#test/support/guard.ts';
 import { MemoryControl } from '#test/support/memory.ts';
+import { MemoryRecorder } from '#test/support/reading.ts';
 import { MemoryIssuers, MemoryKeys, MemoryPolicies, MemoryProjects, MemoryTenants } from './registries.ts';
 
 export const admin: Caller = {
@@ -36,6 +37,7 @@ export function desk() {
     plaintextHosts: ['127.0.0.1'],
     projects: new MemoryProjects(),
     policies: new MemoryPolicies(),
+    recorder: new MemoryRecorder(),
     sha256: (data: string | Uint8Array) => createHash('sha256').update(data).digest('hex'),
     ids: {
       // Deterministic, and never the same twice.

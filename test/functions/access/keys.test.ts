@@ -54,6 +54,24 @@ describe('a key', () => {
     expect(await who(ports, json.key)).toBeUndefined();
   });
 
+  test('is in the trail before it works: made, rotated and revoked', async () => {
+    const ports = desk();
+    ports.recorder.down = true;
+    expect((await post(ports, { name: 'api', scopes: ['events:write'] })).status).toBe(503);
+    expect(ports.control.keys.size).toBe(0);
+    ports.recorder.down = false;
+    const { json } = await post(ports, { name: 'api', scopes: ['events:write'] });
+    const rotated = await one(ports, 'POST', json.key_id, {}, '/rotate');
+    await one(ports, 'DELETE', json.key_id);
+    expect(ports.recorder.recorded.map(({ tenant, event }) => [tenant, event.action, event.targets?.[0]?.id])).toEqual([
+      [tenantA, 'key.create', json.key_id],
+      [tenantA, 'key.rotate', json.key_id],
+      [tenantA, 'key.revoke', json.key_id],
+    ]);
+    const text = JSON.stringify(ports.recorder.recorded);
+    for (const key of [json.key, rotated.json.key]) expect(text).not.toContain(key.split('_').at(-1));
+  });
+
   test('is rotated with an overlap, in which both secrets work', async () => {
     const ports = desk();
     const { json: before } = await post(ports, { name: 'api', scopes: ['events:write'] });

@@ -151,6 +151,27 @@ describe('policy', () => {
     });
   }
 
+  test('is in the trail before it changes, the policy and each schema for itself, and the same again is no change', async () => {
+    const ports = desk();
+    ports.recorder.down = true;
+    const tiers = { tiers: { operations: 'critical' } };
+    expect((await put(ports, tiers)).status).toBe(503);
+    ports.recorder.down = false;
+    expect((await ask(policy, ports, { method: 'GET', path: '/v1/policy', caller: callerA })).json.version).toBe(0);
+    await put(ports, tiers);
+    await put(ports, tiers);
+    const schema = (json: unknown, method = 'PUT') =>
+      ask(policy, ports, { method, path: '/v1/schemas/a.b', params: { action: 'a.b' }, caller: callerA, json });
+    await schema({ type: 'object', title: 'x'.repeat(20_000) });
+    await schema(undefined, 'DELETE');
+    expect(ports.recorder.recorded.map(({ event }) => [event.action, event.changes?.map(({ path }) => path)])).toEqual([
+      ['policy.put', ['/tiers']],
+      ['schema.put', ['/action', '/version', '/schema']],
+      ['schema.delete', ['/action', '/version', '/schema']],
+    ]);
+    expect(ports.recorder.recorded[1]!.event.changes?.[2]?.after).toMatch(/^sha256:[0-9a-f]{64}$/);
+  });
+
   test('of a whole tenant is not for a key of one project', async () => {
     expect((await put(await withTenants(), body, {}, { ...callerA, project: 'shop' } as typeof callerA)).status).toBe(
       403,
