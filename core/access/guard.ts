@@ -19,6 +19,8 @@ export const ownPermissions = [
   'holds:manage',
   'breakglass:use',
   'breakglass:review',
+  'proofs:read',
+  'exports:create',
 ] as const;
 export type OwnPermission = (typeof ownPermissions)[number];
 

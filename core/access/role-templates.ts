@@ -42,9 +42,22 @@ const templates: readonly Role[] = [
   {
     id: 'trailkeep:compliance',
     name: 'Compliance',
-    description: 'Audits: reads and exports, holds what must be kept, reviews every broken glass.',
+    description: 'Audits: reads, proves and exports, holds what must be kept, reviews every broken glass.',
     inherits: ['trailkeep:analyst'],
-    grants: [grant('events:export'), grant('holds:manage'), grant('breakglass:review')],
+    grants: [
+      grant('events:export'),
+      grant('holds:manage'),
+      grant('breakglass:review'),
+      grant('proofs:read'),
+      grant('exports:create'),
+    ],
+  },
+  {
+    id: 'trailkeep:auditor',
+    name: 'Auditor',
+    description: 'Checks the trail without trusting us: proofs and exports, persons as pseudonyms.',
+    inherits: ['trailkeep:viewer'],
+    grants: [grant('proofs:read'), grant('exports:create')],
   },
   {
     id: 'trailkeep:privacy-officer',

@@ -42,6 +42,10 @@ export const problemKinds = {
   second_person_required: { status: 403, title: 'This takes a second person' },
   legal_basis_invalid: { status: 422, title: 'The trail cannot be retained on this ground' },
   erasure_under_way: { status: 409, title: 'An erasure of this subject is under way' },
+  // Proofs
+  proof_pending: { status: 409, title: 'It is not in the log yet' },
+  proof_unavailable: { status: 409, title: 'The log has no leaf for it' },
+  range_too_large: { status: 422, title: 'The range holds too many leaves for one answer' },
   // Asking
   filter_invalid: { status: 400, title: 'A filter cannot be understood' },
   cursor_invalid: { status: 400, title: 'The cursor cannot be used' },
