@@ -5,7 +5,7 @@
  * Left out knowingly: lifecycle rules (nothing expires by itself on this machine), encryption of
  * what AWS stores, and the rotation and the policies of keys.
  */
-import { CreateKeyCommand, DescribeKeyCommand, KMSClient } from '@aws-sdk/client-kms';
+import { CreateKeyCommand, DescribeKeyCommand, type KeySpec, type KeyUsageType, KMSClient } from '@aws-sdk/client-kms';
 import {
   CreateBucketCommand,
   PutBucketVersioningCommand,
@@ -143,7 +143,8 @@ async function makeKey(kms: KMSClient, { attributes, properties }: RunningResour
     await kms.send(
       new CreateKeyCommand({
         Description: String(properties.Description ?? ''),
-        ...(properties.KeySpec === undefined ? {} : { KeySpec: properties.KeySpec as 'SYMMETRIC_DEFAULT' }),
+        ...(properties.KeySpec === undefined ? {} : { KeySpec: properties.KeySpec as KeySpec }),
+        ...(properties.KeyUsage === undefined ? {} : { KeyUsage: properties.KeyUsage as KeyUsageType }),
         Tags: [{ TagKey: keyIdTag, TagValue: KeyId }],
       }),
     );

@@ -1,14 +1,19 @@
 /** The keys of the local KMS: their state, their material, and the file that holds both. */
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { AwsError } from './exchange.ts';
+import { newSigningMaterial } from './kms-signing.ts';
 import { readState, writeState } from './state-file.ts';
 
-/** One key. `spec` says what its material is and what may be done with it. */
+/** What the material of a key is, and the one thing that may be done with it. */
+export const usages = { SYMMETRIC_DEFAULT: 'ENCRYPT_DECRYPT', ECC_NIST_EDWARDS25519: 'SIGN_VERIFY' } as const;
+export type KeySpec = keyof typeof usages;
+
+/** One key. */
 export interface KmsKey {
   readonly id: string;
-  readonly spec: 'SYMMETRIC_DEFAULT';
+  readonly spec: KeySpec;
   readonly description: string;
-  /** base64; of a symmetric key 256 bits. */
+  /** base64; of a symmetric key 256 bits, of one that signs its PKCS#8. */
   readonly material: string;
   /** ms */
   readonly createdAt: number;
@@ -33,11 +38,11 @@ export class KmsKeys {
 
   arnOf = ({ id }: KmsKey): string => this.#arnPrefix + id;
 
-  create(description: string, id: string = randomUUID()): KmsKey {
+  create(description: string, id: string = randomUUID(), spec: KeySpec = 'SYMMETRIC_DEFAULT'): KmsKey {
     if (!uuid.test(id)) throw new AwsError(400, 'ValidationException', `${id} is not the id of a key.`);
     if (this.#keys.has(id)) throw new AwsError(400, 'AlreadyExistsException', `The key ${id} exists.`);
-    const material = randomBytes(32).toString('base64');
-    return this.#put({ id, spec: 'SYMMETRIC_DEFAULT', description, material, createdAt: this.#now() });
+    const material = spec === 'SYMMETRIC_DEFAULT' ? randomBytes(32).toString('base64') : newSigningMaterial();
+    return this.#put({ id, spec, description, material, createdAt: this.#now() });
   }
 
   /** By id or ARN, in whatever state it is. Refuses when there is none, and when its time has come. */
@@ -59,6 +64,17 @@ export class KmsKeys {
       throw new AwsError(400, 'KMSInvalidStateException', `${this.arnOf(key)} is pending deletion.`);
     }
     return key;
+  }
+
+  /** A key that may be used now, and for this. */
+  usableFor(usage: (typeof usages)[KeySpec], idOrArn: string): KmsKey {
+    const key = this.usable(idOrArn);
+    if (usages[key.spec] === usage) return key;
+    throw new AwsError(
+      400,
+      'InvalidKeyUsageException',
+      `${this.arnOf(key)} key usage is ${usages[key.spec]} which is not valid for this operation.`,
+    );
   }
 
   scheduleDeletion(key: KmsKey, deletionAt: number): KmsKey {

@@ -1,5 +1,5 @@
 /**
- * KMS over AWS JSON 1.1: symmetric keys that never leave this process, and what they encrypt.
+ * KMS over AWS JSON 1.1: keys that never leave this process, what symmetric ones encrypt and what Ed25519 ones sign.
  *
  * A ciphertext is `1 ‖ key id (16) ‖ iv (12) ‖ AES-256-GCM ‖ tag (16)`. The head and the encryption context are its
  * additional data, so that it opens under its own key and in its own context only. Aliases, grants, imported
@@ -9,13 +9,15 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { type Input, inputOf, jsonRefusal, jsonReply, targetOf } from './aws-json.ts';
 import { AwsError, type Exchange, notImplemented, type Reply, type Service } from './exchange.ts';
-import { type KmsKey, KmsKeys } from './kms-keys.ts';
+import { type KeySpec, type KmsKey, KmsKeys, usages } from './kms-keys.ts';
+import { publicKeyOf, signed, signingAlgorithms } from './kms-signing.ts';
 
 /** A tag of a new key that chooses its id: what AWS has no word for, spelled as LocalStack spells it. */
 export const keyIdTag = '_custom_id_';
 
 const algorithm = 'SYMMETRIC_DEFAULT';
 const plaintextBytesMax = 4096;
+const messageBytesMax = 4096;
 const ciphertextBytesMax = 6144;
 const dayMs = 86_400_000;
 const format = 1;
@@ -74,6 +76,10 @@ export class Kms implements Service {
       }
       case 'ReEncrypt':
         return this.#reEncrypt(input);
+      case 'Sign':
+        return this.#sign(input);
+      case 'GetPublicKey':
+        return this.#publicKey(input);
       case 'ScheduleKeyDeletion':
         return this.#scheduleDeletion(input);
       default:
@@ -82,21 +88,22 @@ export class Kms implements Service {
   }
 
   #create(input: Input): KmsKey {
-    const spec = input.KeySpec ?? input.CustomerMasterKeySpec ?? algorithm;
-    if (spec !== algorithm) throw notImplemented(`KMS KeySpec ${String(spec)}`);
-    if ((input.KeyUsage ?? 'ENCRYPT_DECRYPT') !== 'ENCRYPT_DECRYPT') {
-      throw invalid(`KeyUsage ${String(input.KeyUsage)} is not one of a ${algorithm} key.`);
+    const spec = String(input.KeySpec ?? input.CustomerMasterKeySpec ?? algorithm) as KeySpec;
+    if (!Object.hasOwn(usages, spec)) throw notImplemented(`KMS KeySpec ${spec}`);
+    // AWS takes the word for granted of a symmetric key only, and so a key that signs must say it.
+    if ((input.KeyUsage ?? 'ENCRYPT_DECRYPT') !== usages[spec]) {
+      throw invalid(`KeyUsage ${String(input.KeyUsage)} is not one of a ${spec} key.`);
     }
     if ((input.Origin ?? 'AWS_KMS') !== 'AWS_KMS') throw notImplemented(`KMS Origin ${String(input.Origin)}`);
     if (input.MultiRegion === true) throw notImplemented('KMS MultiRegion');
     const tags = (input.Tags ?? []) as readonly { readonly TagKey: string; readonly TagValue: string }[];
     const id = tags.find(({ TagKey }) => TagKey === keyIdTag)?.TagValue;
-    return this.#keys.create(String(input.Description ?? ''), id);
+    return this.#keys.create(String(input.Description ?? ''), id, spec);
   }
 
   #encrypt(input: Input): object {
     refuseOtherAlgorithm(input.EncryptionAlgorithm);
-    const key = this.#keys.usable(keyNameOf(input, 'KeyId'));
+    const key = this.#keys.usableFor('ENCRYPT_DECRYPT', keyNameOf(input, 'KeyId'));
     const plaintext = bytesOf(input, 'Plaintext', plaintextBytesMax);
     const CiphertextBlob = seal(key, plaintext, contextOf(input.EncryptionContext)).toString('base64');
     return { CiphertextBlob, KeyId: this.#keys.arnOf(key), EncryptionAlgorithm: algorithm };
@@ -110,7 +117,7 @@ export class Kms implements Service {
   }
 
   #generate(input: Input): { readonly Plaintext: string; readonly CiphertextBlob: string; readonly KeyId: string } {
-    const key = this.#keys.usable(keyNameOf(input, 'KeyId'));
+    const key = this.#keys.usableFor('ENCRYPT_DECRYPT', keyNameOf(input, 'KeyId'));
     const plaintext = randomBytes(dataKeyLengthOf(input));
     return {
       Plaintext: plaintext.toString('base64'),
@@ -122,7 +129,7 @@ export class Kms implements Service {
   #reEncrypt(input: Input): object {
     refuseOtherAlgorithm(input.SourceEncryptionAlgorithm);
     refuseOtherAlgorithm(input.DestinationEncryptionAlgorithm);
-    const to = this.#keys.usable(keyNameOf(input, 'DestinationKeyId'));
+    const to = this.#keys.usableFor('ENCRYPT_DECRYPT', keyNameOf(input, 'DestinationKeyId'));
     const from = this.#open(input, input.SourceKeyId, input.SourceEncryptionContext);
     const sealed = seal(to, from.plaintext, contextOf(input.DestinationEncryptionContext));
     return {
@@ -137,7 +144,8 @@ export class Kms implements Service {
   /** The key is the one that the ciphertext names; a caller that names one too must mean the same. */
   #open(input: Input, named: unknown, context: unknown): { readonly key: KmsKey; readonly plaintext: Buffer } {
     const blob = bytesOf(input, 'CiphertextBlob', ciphertextBytesMax);
-    const wanted = named === undefined ? undefined : this.#keys.usable(keyNameOf({ named }, 'named'));
+    const wanted =
+      named === undefined ? undefined : this.#keys.usableFor('ENCRYPT_DECRYPT', keyNameOf({ named }, 'named'));
     if (blob.length < headLength + ivLength + tagLength || blob[0] !== format) throw invalidCiphertext();
     const id = idIn(blob);
     if (wanted && wanted.id !== id) {
@@ -149,6 +157,27 @@ export class Kms implements Service {
     }
     const key = wanted ?? this.#keys.usable(id);
     return { key, plaintext: unseal(key, blob, contextOf(context)) };
+  }
+
+  #sign(input: Input): object {
+    const key = this.#keys.usableFor('SIGN_VERIFY', keyNameOf(input, 'KeyId'));
+    const Signature = signed(key, bytesOf(input, 'Message', messageBytesMax), input);
+    return { Signature, KeyId: this.#keys.arnOf(key), SigningAlgorithm: input.SigningAlgorithm };
+  }
+
+  #publicKey(input: Input): object {
+    const key = this.#keys.usable(keyNameOf(input, 'KeyId'));
+    if (key.spec === algorithm) {
+      throw new AwsError(400, 'UnsupportedOperationException', `${key.spec} keys have no public key.`);
+    }
+    return {
+      KeyId: this.#keys.arnOf(key),
+      PublicKey: publicKeyOf(key),
+      KeySpec: key.spec,
+      CustomerMasterKeySpec: key.spec,
+      KeyUsage: usages[key.spec],
+      SigningAlgorithms: signingAlgorithms,
+    };
   }
 
   #scheduleDeletion(input: Input): object {
@@ -173,14 +202,14 @@ export class Kms implements Service {
     CreationDate: key.createdAt / 1000,
     Enabled: key.deletionAt === undefined,
     Description: key.description,
-    KeyUsage: 'ENCRYPT_DECRYPT',
+    KeyUsage: usages[key.spec],
     KeyState: key.deletionAt === undefined ? 'Enabled' : 'PendingDeletion',
     ...(key.deletionAt === undefined ? {} : { DeletionDate: key.deletionAt / 1000 }),
     Origin: 'AWS_KMS',
     KeyManager: 'CUSTOMER',
     KeySpec: key.spec,
     CustomerMasterKeySpec: key.spec,
-    EncryptionAlgorithms: [algorithm],
+    ...(key.spec === algorithm ? { EncryptionAlgorithms: [algorithm] } : { SigningAlgorithms: signingAlgorithms }),
     MultiRegion: false,
   });
 }

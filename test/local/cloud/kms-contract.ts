@@ -1,4 +1,5 @@
 /** What KMS promises to its callers: asked of our own server and, where it is installed, of moto. */
+import { createPublicKey, verify } from 'node:crypto';
 import {
   CreateKeyCommand,
   DecryptCommand,
@@ -6,17 +7,26 @@ import {
   EncryptCommand,
   GenerateDataKeyCommand,
   GenerateDataKeyWithoutPlaintextCommand,
+  GetPublicKeyCommand,
   type KMSClient,
   ReEncryptCommand,
   ScheduleKeyDeletionCommand,
+  SignCommand,
+  type SignCommandInput,
 } from '@aws-sdk/client-kms';
 import { expect, test } from 'vitest';
 import { refusal } from './cloud.ts';
 
 const context = { tenant: 'a', purpose: 'tenant-key' };
 
-/** `kms` answers a client; it is asked when tests run. `ends`: keys whose deletion is scheduled are of no use, as on AWS. */
-export function kmsContract(kms: () => KMSClient, { ends }: { readonly ends: boolean }): void {
+/**
+ * `kms` answers a client; it is asked when tests run. `ends`: keys whose deletion is scheduled are of no use, as on AWS.
+ * `edwards`: it has Ed25519.
+ */
+export function kmsContract(
+  kms: () => KMSClient,
+  { ends, edwards }: { readonly ends: boolean; readonly edwards: boolean },
+): void {
   const newKey = async () =>
     (await kms().send(new CreateKeyCommand({ Description: 'contract', KeyUsage: 'ENCRYPT_DECRYPT' }))).KeyMetadata!
       .Arn!;
@@ -120,5 +130,49 @@ export function kmsContract(kms: () => KMSClient, { ends }: { readonly ends: boo
     expect((await refusal(encrypt(KeyId, Buffer.from('x')))).name).toBe('KMSInvalidStateException');
     const again = new GenerateDataKeyCommand({ KeyId, KeySpec: 'AES_256' });
     expect((await refusal(kms().send(again))).name).toBe('KMSInvalidStateException');
+  });
+
+  const newSigner = async () => {
+    const input = { KeySpec: 'ECC_NIST_EDWARDS25519', KeyUsage: 'SIGN_VERIFY' } as const;
+    return (await kms().send(new CreateKeyCommand(input))).KeyMetadata!.Arn!;
+  };
+  const sign = (KeyId: string, Message: Uint8Array, more: Partial<SignCommandInput> = {}) =>
+    kms().send(new SignCommand({ KeyId, Message, MessageType: 'RAW', SigningAlgorithm: 'ED25519_SHA_512', ...more }));
+
+  test.runIf(edwards)('an Ed25519 key signs the message itself, and shows its public key', async () => {
+    const KeyId = await newSigner();
+    const shown = await kms().send(new GetPublicKeyCommand({ KeyId }));
+    expect(shown).toMatchObject({ KeyId, KeySpec: 'ECC_NIST_EDWARDS25519', KeyUsage: 'SIGN_VERIFY' });
+    expect(shown.SigningAlgorithms).toEqual(['ED25519_SHA_512', 'ED25519_PH_SHA_512']);
+    expect(shown.PublicKey).toHaveLength(44);
+    const key = createPublicKey({ key: Buffer.from(shown.PublicKey!), format: 'der', type: 'spki' });
+    for (const message of [Buffer.from('x'), Buffer.alloc(4096, 7)]) {
+      const answer = await sign(KeyId, message);
+      expect(answer).toMatchObject({ KeyId, SigningAlgorithm: 'ED25519_SHA_512' });
+      expect(answer.Signature).toHaveLength(64);
+      expect(verify(null, message, key, answer.Signature!)).toBe(true);
+    }
+    const { KeyMetadata } = await kms().send(new DescribeKeyCommand({ KeyId }));
+    expect(KeyMetadata).toMatchObject({ KeyUsage: 'SIGN_VERIFY', KeySpec: 'ECC_NIST_EDWARDS25519' });
+    expect(KeyMetadata).not.toHaveProperty('EncryptionAlgorithms');
+  });
+
+  test.runIf(edwards)('a key does what it was made for and nothing else', async () => {
+    const [signer, cipher] = [await newSigner(), await newKey()];
+    const message = Buffer.from('x');
+    const refused = async (call: Promise<unknown>) => (await refusal(call)).name;
+    expect(await refused(sign(cipher, message))).toBe('InvalidKeyUsageException');
+    expect(await refused(encrypt(signer, message))).toBe('InvalidKeyUsageException');
+    expect(await refused(kms().send(new GenerateDataKeyCommand({ KeyId: signer, KeySpec: 'AES_256' })))).toBe(
+      'InvalidKeyUsageException',
+    );
+    expect(await refused(sign(signer, message, { SigningAlgorithm: 'ECDSA_SHA_256' }))).toBe(
+      'InvalidKeyUsageException',
+    );
+    expect(await refused(sign(signer, message, { MessageType: 'DIGEST' }))).toBe('ValidationException');
+    expect(await refused(sign(signer, Buffer.alloc(4097)))).toBe('ValidationException');
+    expect(await refused(kms().send(new GetPublicKeyCommand({ KeyId: cipher })))).toBe('UnsupportedOperationException');
+    const noUsage = new CreateKeyCommand({ KeySpec: 'ECC_NIST_EDWARDS25519' });
+    expect(await refused(kms().send(noUsage))).toBe('ValidationException');
   });
 }
