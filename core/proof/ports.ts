@@ -84,7 +84,10 @@ export interface LogLedger {
   find(tenant: string): Promise<LogRecord | undefined>;
   /** Makes the tenant's log in state `initializing`; when there is one already, that one is the answer. */
   create(tenant: string, log: { readonly slug: string; readonly origin: string }): Promise<LogRecord>;
-  /** Parts from leaf `from` on, in order and without gaps, whole, at least one (if there is one) and about `leavesMax` leaves. */
+  /**
+   * Parts from leaf `from` on, in order and without gaps, whole, at least one (if there is one) and about `leavesMax`
+   * leaves. None when no part begins with `from`: it is sealed already, or was not committed.
+   */
   outbox(tenant: string, from: number, leavesMax: number): Promise<readonly OutboxPart[]>;
   /**
    * Compare and swap: the tree grows to `next`, if the log is what was expected and not frozen or retired.
@@ -96,13 +99,13 @@ export interface LogLedger {
     next: { readonly size: number; readonly root: Uint8Array; readonly edge: Uint8Array },
   ): Promise<boolean>;
   /**
-   * The checkpoint that may be signed for a size: the first caller's root stays for ever. Undefined when the log is
-   * not as expected any more, or frozen; then nothing may be signed.
+   * The checkpoint that may be signed for a size: the first caller's root stays for ever, with the epoch it was claimed
+   * in. Undefined when the log is not as expected any more, or frozen; then nothing may be signed.
    */
   claimCheckpoint(
     tenant: string,
     expected: Expected,
-  ): Promise<{ readonly root: Uint8Array; readonly note?: string } | undefined>;
+  ): Promise<{ readonly root: Uint8Array; readonly epoch: number; readonly note?: string } | undefined>;
   /** Keeps the signed note of a claimed checkpoint; a note that is there stays. */
   keepNote(tenant: string, size: number, note: string): Promise<void>;
   /** S3 has the checkpoint of this size under lock: outbox rows below it go. Sizes never shrink. False as for `advance`. */
@@ -115,6 +118,14 @@ export interface LogLedger {
   retire(tenant: string): Promise<boolean>;
   /** Tenants among these that have leaves which no published checkpoint covers, and logs that are not frozen. */
   pending(tenants: readonly string[]): Promise<readonly Pending[]>;
+  /** The logs that these tenants have, with their states. */
+  states(tenants: readonly string[]): Promise<readonly Pick<LogRecord, 'tenant' | 'state' | 'slug'>[]>;
+}
+
+/** Whose logs a sweep goes through. */
+export interface LogTenants {
+  /** Tenants by id, after `after`; fewer than `limit` are the last. */
+  page(after: string | undefined, limit: number): Promise<readonly string[]>;
 }
 
 /** What is done to logs by hand, or by recovery. Its driver logs in with rights that no sealer has. */
@@ -128,10 +139,15 @@ export interface LogRecovery {
   partsFrom(tenant: string, from: number): Promise<readonly KnownPart[]>;
   /**
    * Rolls the log forward to what S3 has archived, in one transaction under the lock of the tenant's counter, and
-   * makes it active with the next epoch. False when the log is not frozen in epoch `epoch`; then nothing changed.
+   * makes it active with the next epoch. Nothing changes unless the answer is `done`.
    */
-  rebuild(tenant: string, epoch: number, plan: RebuildPlan): Promise<boolean>;
+  rebuild(tenant: string, epoch: number, plan: RebuildPlan): Promise<Rebuilt>;
+  /** Makes a frozen log, with which nothing is wrong, active again with the next epoch. False when it is not frozen in `epoch`. */
+  unfreeze(tenant: string, epoch: number): Promise<boolean>;
 }
+
+/** `parts_changed`: events were committed since the plan was made, which must be made again. */
+export type Rebuilt = 'done' | 'not_frozen' | 'parts_changed';
 
 /** A part as the database has it. */
 export interface KnownPart {
@@ -139,6 +155,8 @@ export interface KnownPart {
   readonly firstLeaf: number;
   readonly events: number;
   readonly segment: string;
+  /** Key of the segment. */
+  readonly key: string;
   readonly outbox?: { readonly time: number; readonly leaves: readonly Leaf[] };
 }
 
@@ -157,15 +175,17 @@ export interface RebuildPlan {
   readonly size: number;
   readonly root: Uint8Array;
   readonly edge: Uint8Array;
-  /** Note of that checkpoint. */
-  readonly note: string;
+  /** Note of that checkpoint; none when nothing is archived and the size is 0. */
+  readonly note?: string;
+  /** `t` of the last leaf, or 0: later leaves are not older. */
+  readonly time: number;
   /** Parts that end at or below this leaf agree with the log and stay as they are. */
   readonly agreed: number;
   /** In the order of their leaves, all between `agreed` and `size`. Rows of their events replace those of the same ids. */
   readonly found: readonly FoundPart[];
   /** Parts above `agreed` that hold no event of the log: they move behind it, in their order. */
   readonly moved: readonly bigint[];
-  /** Parts above `agreed` that hold events which the log has: they go. */
+  /** Parts above `agreed` that hold events of `found`: they go. */
   readonly dropped: readonly bigint[];
   /** What only dropped parts had, in segments that were written for it: new parts behind those that moved. */
   readonly rewritten: readonly {
