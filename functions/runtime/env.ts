@@ -44,6 +44,20 @@ export interface Env {
   VALKEY_ENDPOINT: string;
   /** Hosts of OIDC issuers that may be called without TLS, with commas between; unset in the cloud. */
   OIDC_PLAINTEXT_HOSTS: string;
+  /** Bucket of the logs: tiles, checkpoints, their archive. */
+  EVIDENCE_BUCKET: string;
+  /** Days that archived checkpoints are locked; unset where the bucket has no Object Lock. */
+  EVIDENCE_LOCK_DAYS: string;
+  /** JSON: who is asked to cosign checkpoints, `[{url, vkey}]`; unset where nobody is. */
+  WITNESSES: string;
+  /** Queue of logs whose published checkpoint witnesses are to see. */
+  ANCHOR_QUEUE_URL: string;
+  /** Of a witness: name of its key, the key, and where it keeps what it cosigned. */
+  WITNESS_NAME: string;
+  WITNESS_KEY_ARN: string;
+  WITNESS_BUCKET: string;
+  /** Logs that a witness knows, in the form of core/proof/witness-logs.ts; `logs.txt` in its bucket adds to them. */
+  WITNESS_LOGS: string;
 }
 
 /** Reads the variables a function names, once; a missing one says which. */

@@ -19,9 +19,13 @@ import { policies } from '#core/access/policies.ts';
 import { roleTemplates } from '#core/access/role-templates.ts';
 import { steadyClock } from '#core/access/steady-clock.ts';
 import { uuidv7 } from '#core/event/uuid.ts';
+import type { Anchors } from '#core/proof/ports.ts';
 import { clientSettings } from '#stores/aws/clients.ts';
 import { openCedar } from '#stores/cedar/engine.ts';
 import { nodeCipher } from '#stores/crypto/cipher.ts';
+import { nodeProofCrypto } from '#stores/crypto/proof-crypto.ts';
+import { createWitnessClient, type WitnessAddress } from '#stores/http/witness-client.ts';
+import { KmsSigner } from '#stores/kms/signer.ts';
 import { KmsVault } from '#stores/kms/vault.ts';
 import { LambdaMappings } from '#stores/lambda/mappings.ts';
 import { createTokenVerifier } from '#stores/oidc/verifier.ts';
@@ -48,8 +52,11 @@ import { TenantKeyStore } from '#stores/privacy/tenant-keys.ts';
 import { SegmentBlocks } from '#stores/s3/block-reader.ts';
 import { S3Claims } from '#stores/s3/claims.ts';
 import { S3Control, S3Publisher } from '#stores/s3/control.ts';
+import { S3LogDirectory } from '#stores/s3/log-directory.ts';
+import { S3LogStore } from '#stores/s3/log-store.ts';
 import { S3Packages } from '#stores/s3/packages.ts';
 import { S3Segments } from '#stores/s3/segments.ts';
+import { S3WitnessState } from '#stores/s3/witness-state.ts';
 import { SnsAnnouncer } from '#stores/sns/announcer.ts';
 import { SnsNotices } from '#stores/sns/notices.ts';
 import { SqsDeadLetterDesk } from '#stores/sqs/dead-letter-desk.ts';
@@ -59,6 +66,7 @@ import { SqsOutlet } from '#stores/sqs/outlet.ts';
 import { deriveKey, SsmSecrets } from '#stores/ssm/secrets.ts';
 import { readEnv, readOptionalEnv } from './env.ts';
 import { createGuard } from './guard.ts';
+import { logger } from './observe.ts';
 import { createPermissionMeter } from './permission-metrics.ts';
 import { createRecorder } from './recorder.ts';
 
@@ -219,6 +227,34 @@ export function openMigrator() {
     migrationsFolder: new URL('./sql/', import.meta.url).pathname,
   });
 }
+
+// Logs in the evidence bucket.
+export const openProofCrypto = () => nodeProofCrypto;
+export function openLogStore() {
+  const lockDays = readOptionalEnv('EVIDENCE_LOCK_DAYS');
+  const { EVIDENCE_BUCKET } = readEnv('EVIDENCE_BUCKET');
+  return new S3LogStore(s3(), EVIDENCE_BUCKET, lockDays === undefined ? {} : { lockDays: Number(lockDays) });
+}
+export const openLogDirectory = () => new S3LogDirectory(s3(), readEnv('EVIDENCE_BUCKET').EVIDENCE_BUCKET);
+
+// Witnesses: those that cosign for us, and being one.
+export const openWitnessAddresses = () => JSON.parse(readOptionalEnv('WITNESSES') ?? '[]') as WitnessAddress[];
+export const openWitnesses = () => openWitnessAddresses().map((address) => createWitnessClient(address));
+/** Where nobody is to be asked, asking does nothing. */
+export function openAnchors(): Anchors {
+  if (openWitnessAddresses().length === 0) return { ask: async () => {} };
+  const outlet = new SqsOutlet(sqs(), readEnv('ANCHOR_QUEUE_URL').ANCHOR_QUEUE_URL);
+  return { ask: (slug) => outlet.send([{ body: slug, group: slug }]) };
+}
+export const openWitnessName = () => readEnv('WITNESS_NAME').WITNESS_NAME;
+export const openWitnessSigner = () =>
+  new KmsSigner(new KMSClient(clientSettings), readEnv('WITNESS_KEY_ARN').WITNESS_KEY_ARN);
+export const openWitnessStore = () =>
+  new S3WitnessState(s3(), readEnv('WITNESS_BUCKET').WITNESS_BUCKET, {
+    crypto: nodeProofCrypto,
+    logs: readOptionalEnv('WITNESS_LOGS'),
+    onProblem: (problem) => logger.error('a rule of known logs cannot be read', { problem }),
+  });
 
 // Chance and digests, which core takes as arguments.
 export const openRandom =
