@@ -27,9 +27,9 @@ import {
 } from '#functions/runtime/open.ts';
 import { eventBy } from '#functions/runtime/recorder.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
+import { requireWholeTenant } from '#functions/runtime/whole-tenant.ts';
 import { type BoxPorts, openBoxes, sealBox, subjectKey } from './boxes.ts';
 import { nextOf, pageQuery } from './page-query.ts';
-import { requireWholeTenant } from './whole-tenant.ts';
 
 export interface HoldsPorts extends BoxPorts {
   readonly guard: Guard;

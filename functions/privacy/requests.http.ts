@@ -15,6 +15,7 @@ import { circumstancesOf } from '#functions/runtime/circumstances.ts';
 import { jsonBody, onHttp } from '#functions/runtime/http.ts';
 import { openGuard } from '#functions/runtime/open.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
+import { requireWholeTenant } from '#functions/runtime/whole-tenant.ts';
 import { openBoxes, sealBox, subjectKey } from './boxes.ts';
 import { type ExecutePorts, execute } from './execute.ts';
 import { handOut } from './hand-out.ts';
@@ -22,7 +23,6 @@ import { privacyOpeners } from './openers.ts';
 import { nextOf, pageQuery } from './page-query.ts';
 import { requestViews } from './request-view.ts';
 import { stepEvent, take } from './step.ts';
-import { requireWholeTenant } from './whole-tenant.ts';
 
 export interface RequestsPorts extends ExecutePorts {
   readonly guard: Guard;

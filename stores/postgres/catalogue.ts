@@ -45,7 +45,8 @@ export function createCatalogue(sql: Sql, contextKey: Uint8Array): Catalogue {
 /** A bigint as Postgres takes it; a filter's time may be any number. */
 const whole = (ms: number) => String(BigInt(Math.trunc(Math.min(8.64e15, Math.max(-8.64e15, ms)))));
 
-function partOf(row: Row): SegmentPart {
+/** A part from the columns above. */
+export function partOf(row: Row): SegmentPart {
   return {
     tenant: row.tenant_id,
     segment: row.segment_id,

@@ -1,0 +1,97 @@
+/** Leaves as their readers look for them: from an event to its leaf, and along the log. */
+import type { Row, Sql, TransactionSql } from 'postgres';
+import type { LogState } from '#core/proof/ports.ts';
+import type { LeafCatalogue, LeafPart, LeafStatus } from '#core/proof/read-ports.ts';
+import { partOf } from './catalogue.ts';
+import { isUuid, withTenants } from './connect.ts';
+
+/** Opens the leaves; what each method promises is in core/proof/read-ports.ts. */
+export function createLeafCatalogue(sql: Sql, contextKey: Uint8Array): LeafCatalogue {
+  const read = <T>(tenant: string, query: (tx: TransactionSql) => Promise<T>) =>
+    withTenants(sql, contextKey, [tenant], new Date(), query, 'read only');
+  const columns = (tx: TransactionSql) => tx`p.tenant_id, p.segment_id, p.seq, p.tier, s.key, p.events, p.min_time,
+    p.max_time, p.min_id, p.max_id, p.blocks, p.first_leaf, s.committed_at
+    from record.segment_part p join record.segment s using (segment_id) where`;
+
+  return {
+    status: (tenant) =>
+      read(tenant, async (tx) => {
+        // Sent at once, answered in turn: one round trip, and one snapshot is not needed for sizes that only grow.
+        const [[log], [counter], waiting] = await Promise.all([
+          tx`select slug, origin, state, frozen_reason, size, archived_size, published_size, created_at
+            from proof.log where tenant_id = ${tenant}`,
+          tx`select leaves from record.tenant_counter where tenant_id = ${tenant}`,
+          tx`select tier, min(committed_at) as oldest from proof.outbox o where tenant_id = ${tenant}
+              and first_leaf + events > coalesce((select published_size from proof.log l where l.tenant_id = o.tenant_id), 0)
+            group by tier`,
+        ]);
+        return statusOf(log, Number(counter?.leaves ?? 0), waiting);
+      }),
+
+    partsWithId: async (tenant, id) =>
+      isUuid(id)
+        ? read(tenant, async (tx) =>
+            (
+              await tx`select ${columns(tx)} p.tenant_id = ${tenant} and p.max_id >= ${id} and p.min_id <= ${id}
+                order by p.tier, p.max_id, p.seq`
+            ).map(leafPartOf),
+          )
+        : [],
+
+    partsFrom: (tenant, leaf, limit) =>
+      read(tenant, async (tx) =>
+        (
+          await tx`select ${columns(tx)} p.tenant_id = ${tenant} and p.first_leaf >= coalesce((
+              select max(q.first_leaf) from record.segment_part q
+              where q.tenant_id = ${tenant} and q.first_leaf <= ${leaf}), 0)
+            order by p.first_leaf limit ${limit}`
+        ).map(leafPartOf),
+      ),
+
+    signedSizes: (tenant, { first, last, size }) =>
+      read(tenant, async (tx) => {
+        const signed = tx`select size from proof.checkpoint
+          where tenant_id = ${tenant} and signed_at is not null and size <= ${size}`;
+        const [before, within, after] = await Promise.all([
+          tx`${signed} and size <= ${first} and size > 0 order by size desc limit 1`,
+          tx`select size from (${signed} and size > ${first} and size < ${last}) as within (size)
+            order by hashint8extended(size, 0) limit ${betweenMax}`,
+          tx`${signed} and size >= ${last} order by size limit 1`,
+        ]);
+        return [...new Set([...before, ...within, ...after].map((row) => Number(row.size)))].sort((a, b) => a - b);
+      }),
+  };
+}
+
+/** Checkpoints between the first and the last of a run that an export carries: each is three or four small files. */
+const betweenMax = 30;
+
+const leafPartOf = (row: Row): LeafPart => ({
+  ...partOf(row),
+  firstLeaf: row.first_leaf === null ? undefined : Number(row.first_leaf),
+  committedAt: row.committed_at,
+});
+
+function statusOf(log: Row | undefined, leaves: number, waiting: readonly Row[]): LeafStatus {
+  const oldest = (tier: number): Date | undefined => waiting.find((row) => row.tier === tier)?.oldest;
+  const [critical, bulk] = [oldest(0), oldest(1)];
+  return {
+    leaves,
+    ...(critical === undefined ? {} : { oldestCritical: critical }),
+    ...(bulk === undefined ? {} : { oldestBulk: bulk }),
+    ...(log === undefined
+      ? {}
+      : {
+          log: {
+            slug: log.slug,
+            origin: log.origin,
+            state: log.state as LogState,
+            ...(log.frozen_reason === null ? {} : { frozenReason: log.frozen_reason }),
+            publishedSize: Number(log.published_size),
+            archivedSize: Number(log.archived_size),
+            integratedSize: Number(log.size),
+            createdAt: log.created_at,
+          },
+        }),
+  };
+}
