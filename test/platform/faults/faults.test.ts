@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Tier } from '#core/event/event.ts';
+import { decodeLeaves } from '#core/proof/leaf-codec.ts';
 import { Limiter } from '#core/record/limiter.ts';
 import { Unavailable } from '#core/record/ports.ts';
 import { feed } from '#functions/query/feed.http.ts';
@@ -214,12 +215,12 @@ test(`${events} events, ${kills} kills, ${postgresStops} stops of Postgres, ${ca
     guard: await open.openGuard(),
     subjectKeys: await open.openSubjectKeys(),
     cipher: open.openCipher(),
-    random: open.openRandom(),
     recorder: open.openRecorder(),
   };
   let seenTwice = 0;
   let lost = 0;
   let lostInFeed = 0;
+  let wrongLeaves = 0;
   for (const [tenant, ids] of promised) {
     const caller = { tenant, kind: 'key' as const, keyId: 'k', scopes: ['events:read' as const], eventsPerSecond: 1 };
     const seen = new Map<string, number>();
@@ -242,6 +243,9 @@ test(`${events} events, ${kills} kills, ${postgresStops} stops of Postgres, ${ca
     lost += [...ids].filter((id) => !seen.has(id)).length;
     lostInFeed += [...ids].filter((id) => !fed.has(id)).length;
     expect(seen.size).toBe(ids.size);
+    const leaves = await leavesOf(tenant);
+    const inLog = new Set(leaves);
+    wrongLeaves += leaves.length - inLog.size + [...ids].filter((id) => !inLog.has(id)).length;
   }
   const swept = await sweep(
     {
@@ -255,12 +259,29 @@ test(`${events} events, ${kills} kills, ${postgresStops} stops of Postgres, ${ca
   const faults = killed + stopped + cloud.faults.injected;
   console.log(
     `${events} events, ${faults} faults (${killed} SIGKILL, ${stopped} stops of Postgres, ${cloud.faults.injected} failing or slow calls): ` +
-      `${lost} lost, ${seenTwice} seen twice, ${lostInFeed} missing in the feed; ${swept.removed} orphaned segments swept, ${swept.announced} announced late`,
+      `${lost} lost, ${seenTwice} seen twice, ${lostInFeed} missing in the feed, ${wrongLeaves} leaves missing or twice; ${swept.removed} orphaned segments swept, ${swept.announced} announced late`,
   );
-  expect({ lost, seenTwice, lostInFeed }).toEqual({ lost: 0, seenTwice: 0, lostInFeed: 0 });
+  expect({ lost, seenTwice, lostInFeed, wrongLeaves }).toEqual({
+    lost: 0,
+    seenTwice: 0,
+    lostInFeed: 0,
+    wrongLeaves: 0,
+  });
   expect(faults).toBeGreaterThanOrEqual(kills + postgresStops + callFaults);
   expect(cloud.sqs.depth('dead')).toBe(0);
 }, 300_000);
+
+/** Event ids of a tenant's leaves, in the order of the log; the indexes must run without a gap. */
+async function leavesOf(tenant: string): Promise<string[]> {
+  const rows =
+    await database.ownerSql`select first_leaf::int, leaves from proof.outbox where tenant_id = ${tenant} order by first_leaf`;
+  const ids: string[] = [];
+  for (const row of rows) {
+    expect(row.first_leaf).toBe(ids.length);
+    ids.push(...decodeLeaves(row.leaves).map(({ id }) => id));
+  }
+  return ids;
+}
 
 interface Page {
   readonly events: readonly { readonly id: string }[];
