@@ -36,6 +36,8 @@ export interface LeafStatus {
 /** What Postgres knows of a tenant's leaves, for readers. Every method rejects with `Unavailable` when it is down. */
 export interface LeafCatalogue {
   status(tenant: string): Promise<LeafStatus>;
+  /** Name of the tenant's log in paths; undefined before the first leaf was sealed. It never changes, so it is asked for once. */
+  slug(tenant: string): Promise<string | undefined>;
   /**
    * Parts of both tiers that may hold this id: critical ones first, then as `Catalogue.partsWithId` orders them, so that
    * the first one that holds it has the event that readers see.

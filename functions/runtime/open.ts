@@ -38,6 +38,7 @@ import { createHolds } from '#stores/postgres/holds.ts';
 import { createIssuerRegistry } from '#stores/postgres/issuers.ts';
 import { createKeyLifecycle } from '#stores/postgres/key-lifecycle.ts';
 import { createKeyRegistry } from '#stores/postgres/keys.ts';
+import { createLeafCatalogue } from '#stores/postgres/leaves.ts';
 import { createLedger } from '#stores/postgres/ledger.ts';
 import { createMigrator } from '#stores/postgres/migrator.ts';
 import { createPartitions } from '#stores/postgres/partitions.ts';
@@ -144,6 +145,7 @@ const sql = /* @__PURE__ */ once(() => {
 export const openLedger = async () => createLedger(sql(), await contextKey());
 export const openPartitions = () => createPartitions(sql());
 export const openCritical = async () => createCriticalEvents(sql(), await contextKey());
+export const openLeaves = /* @__PURE__ */ once(async () => createLeafCatalogue(sql(), await contextKey()));
 export const openCatalogue = async () => createCatalogue(sql(), await contextKey());
 export const openTenants = async () => createTenantRegistry(sql(), await contextKey());
 export const openIssuers = async () => createIssuerRegistry(sql(), await contextKey());

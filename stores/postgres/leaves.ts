@@ -13,7 +13,17 @@ export function createLeafCatalogue(sql: Sql, contextKey: Uint8Array): LeafCatal
     p.max_time, p.min_id, p.max_id, p.blocks, p.first_leaf, s.committed_at
     from record.segment_part p join record.segment s using (segment_id) where`;
 
+  const slugs = new Map<string, string>();
+
   return {
+    async slug(tenant) {
+      const known = slugs.get(tenant);
+      if (known !== undefined) return known;
+      const [row] = await read(tenant, async (tx) => tx`select slug from proof.log where tenant_id = ${tenant}`);
+      if (row) slugs.set(tenant, row.slug);
+      return row?.slug as string | undefined;
+    },
+
     status: (tenant) =>
       read(tenant, async (tx) => {
         // Sent at once, answered in turn: one round trip, and one snapshot is not needed for sizes that only grow.
