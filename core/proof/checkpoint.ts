@@ -1,7 +1,7 @@
 /** C2SP checkpoints: the text of a note in three lines, origin, size and root of a tree. */
 import { fromBase64, fromDecimal, isCount, sameBytes, toBase64 } from './bytes.ts';
 import type { ProofCrypto } from './crypto.ts';
-import { ed25519Type, type OpenedNote, openNote, type Verifier } from './note.ts';
+import { ed25519Type, isSameKey, type OpenedNote, openNote, type Verifier } from './note.ts';
 import { emptyRoot, hashBytes } from './tree.ts';
 
 export interface Checkpoint {
@@ -53,9 +53,7 @@ export function openCheckpoint(
 ): OpenedCheckpoint | undefined {
   if (verifier.type !== ed25519Type) return undefined;
   const opened = openNote(c, note, [verifier, ...witnesses]);
-  if (!opened?.verified.some((one) => one.verifier.keyId === verifier.keyId && one.verifier.name === verifier.name)) {
-    return undefined;
-  }
+  if (!opened?.verified.some((one) => isSameKey(one.verifier, verifier))) return undefined;
   const checkpoint = parseCheckpoint(opened.text);
   if (checkpoint?.origin !== verifier.name) return undefined;
   if (checkpoint.size === 0 && !sameBytes(checkpoint.root, emptyRoot(c))) return undefined;

@@ -3,7 +3,7 @@
  *
  * Notes come from strangers: whatever is wrong with one, reading it gives `undefined` and never an exception.
  */
-import { fromBase64, toBase64 } from './bytes.ts';
+import { fromBase64, sameBytes, toBase64 } from './bytes.ts';
 import { cosignedMessage, decodeCosignature } from './cosignature.ts';
 import type { ProofCrypto } from './crypto.ts';
 import { type Hasher, hashBytes } from './tree.ts';
@@ -55,6 +55,10 @@ export interface OpenedNote {
   /** Each key once. `timestamp`: seconds since 1970, of a witness; its earliest when it signed several times. */
   readonly verified: readonly { readonly verifier: Verifier; readonly timestamp?: number }[];
 }
+
+/** Whether two verifiers are one key under one name. An id alone has 32 bits and can be met on purpose. */
+export const isSameKey = (a: Verifier, b: Verifier): boolean =>
+  a.name === b.name && a.type === b.type && sameBytes(a.publicKey, b.publicKey);
 
 const namePattern = /^[^\p{White_Space}\p{Cc}+]+$/u;
 const isName = (name: string): boolean => name.isWellFormed() && namePattern.test(name);
@@ -188,7 +192,7 @@ export function openNote(c: ProofCrypto, note: string, verifiers: readonly Verif
   for (const verifier of verifiers) {
     const key = `${verifier.keyId} ${verifier.name}`;
     const other = known.get(key);
-    if (other !== undefined && toBase64(other.publicKey) !== toBase64(verifier.publicKey)) {
+    if (other !== undefined && !isSameKey(other, verifier)) {
       throw new RangeError(`two keys ${JSON.stringify(verifier.name)} with one id`);
     }
     known.set(key, verifier);

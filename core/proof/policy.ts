@@ -5,7 +5,15 @@
  * where `none` asks for no witness.
  */
 import { fromDecimal, toBase64 } from './bytes.ts';
-import { cosignatureType, ed25519Type, formatVerifier, type OpenedNote, parseVerifier, type Verifier } from './note.ts';
+import {
+  cosignatureType,
+  ed25519Type,
+  formatVerifier,
+  isSameKey,
+  type OpenedNote,
+  parseVerifier,
+  type Verifier,
+} from './note.ts';
 import type { Hasher } from './tree.ts';
 
 export interface PolicyLog {
@@ -133,15 +141,13 @@ export function formatPolicy(c: Hasher, { logs, witnesses, groups, quorum }: Pol
 export const policyVerifiers = ({ logs, witnesses }: Policy): Verifier[] =>
   [...logs, ...witnesses].map(({ verifier }) => verifier);
 
-const isSame = (a: Verifier, b: Verifier): boolean => a.name === b.name && a.keyId === b.keyId && a.type === b.type;
-
 /**
  * Whether a note that was opened with the policy's keys is enough for it: its origin, which is its first line, is the
  * name of a log of the policy that signed it (any origin when the policy names no log; then the caller knows the log),
  * and the quorum has cosigned.
  */
 export function satisfied({ logs, witnesses, groups, quorum }: Policy, { text, verified }: OpenedNote): boolean {
-  const signed = (key: Verifier) => verified.some(({ verifier }) => isSame(verifier, key));
+  const signed = (key: Verifier) => verified.some(({ verifier }) => isSameKey(verifier, key));
   const origin = text.slice(0, text.indexOf('\n'));
   if (logs.length > 0 && !logs.some(({ verifier }) => verifier.name === origin && signed(verifier))) return false;
   const seen = new Map<string, boolean>([[none, true]]);
