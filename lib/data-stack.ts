@@ -15,18 +15,21 @@ import {
   ParameterGroup,
 } from 'aws-cdk-lib/aws-rds';
 import { type Bucket, StorageClass } from 'aws-cdk-lib/aws-s3';
-import { Topic } from 'aws-cdk-lib/aws-sns';
-import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
+import { SubscriptionFilter, Topic } from 'aws-cdk-lib/aws-sns';
+import { EmailSubscription, SqsSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import type { NetworkStack } from './network-stack.ts';
 import { makeBucket } from './parts/bucket.ts';
-import { makeDeadLetterQueue, makeWorkQueue } from './parts/queue.ts';
+import { makeEvidenceBucket, makeSigningKey } from './parts/evidence.ts';
+import { makeDeadLetterQueue, makeTriggerQueue, makeWorkQueue } from './parts/queue.ts';
 import { Valkey } from './parts/valkey.ts';
 import type { Settings } from './settings.ts';
 
 /** Time limits of the writers, which the visibility of their queues follows. */
 export const writerTimeoutSeconds = { critical: 30, bulk: 60 };
+/** Time limits of what is done after a seal's or a checkpoint's announcement. */
+export const proofTimeoutSeconds = { seal: 120, anchor: 60 };
 const databaseName = 'trailkeep';
 
 export class DataStack extends Stack {
@@ -38,7 +41,9 @@ export class DataStack extends Stack {
   readonly control: Bucket;
   readonly segments: Bucket;
   readonly archive: Bucket;
+  /** Logs: tiles, checkpoints and their archive. */
   readonly evidence: Bucket;
+  readonly signingKey: Key;
   readonly critical: Queue;
   readonly bulk: Queue;
   readonly criticalDead: Queue;
@@ -46,6 +51,14 @@ export class DataStack extends Stack {
   /** Unreadable messages, with the reason, and what intake queues could not deliver. */
   readonly unreadable: Queue;
   readonly announce: Topic;
+  /** Announcements of segments with critical events, for the sealer. */
+  readonly sealCritical: Queue;
+  /** The same of bulk events, held back for a while. */
+  readonly sealBulk: Queue;
+  /** Checkpoints that witnesses are to see. */
+  readonly anchor: Queue;
+  /** What sealer and anchor could not do at all. */
+  readonly proofDead: Queue;
   /** What people must know of now: somebody broke the glass. */
   readonly notices: Topic;
   readonly cluster: DatabaseCluster;
@@ -104,7 +117,8 @@ export class DataStack extends Stack {
         },
       ],
     });
-    this.evidence = makeBucket(this, 'Evidence', { ...common, lockDays: archive.objectLock?.archiveDays });
+    this.evidence = makeEvidenceBucket(this, 'Evidence', settings, this.key);
+    this.signingKey = makeSigningKey(this, 'SigningKey', settings);
 
     this.criticalDead = makeDeadLetterQueue(this, 'CriticalDead');
     this.bulkDead = makeDeadLetterQueue(this, 'BulkDead');
@@ -120,6 +134,19 @@ export class DataStack extends Stack {
     const topic = { enforceSSL: true, ...(this.key ? { masterKey: this.key } : {}) };
     this.announce = new Topic(this, 'Announce', topic);
     this.notices = new Topic(this, 'Notices', topic);
+    this.proofDead = makeDeadLetterQueue(this, 'ProofDead');
+    const trigger = { deadLetterQueue: this.proofDead, consumerTimeout: Duration.seconds(proofTimeoutSeconds.seal) };
+    this.sealCritical = makeTriggerQueue(this, 'SealCritical', trigger);
+    this.sealBulk = makeTriggerQueue(this, 'SealBulk', {
+      ...trigger,
+      delay: Duration.seconds(settings.proof.bulkDelaySeconds),
+    });
+    this.#tell(this.sealCritical, 'critical');
+    this.#tell(this.sealBulk, 'bulk');
+    this.anchor = makeTriggerQueue(this, 'Anchor', {
+      deadLetterQueue: this.proofDead,
+      consumerTimeout: Duration.seconds(proofTimeoutSeconds.anchor),
+    });
     const { noticeEmail } = settings.observe;
     if (noticeEmail !== undefined) this.notices.addSubscription(new EmailSubscription(noticeEmail));
     this.cluster = this.#makeCluster(settings, network);
@@ -141,6 +168,14 @@ export class DataStack extends Stack {
       resourceName: `${this.cluster.clusterResourceIdentifier}/${user}`,
       arnFormat: ArnFormat.COLON_RESOURCE_NAME,
     });
+  }
+
+  /** Announcements of one tier into a queue, as they were published. */
+  #tell(queue: Queue, tier: 'critical' | 'bulk'): void {
+    const filterPolicy = { tier: SubscriptionFilter.stringFilter({ allowlist: [tier] }) };
+    this.announce.addSubscription(
+      new SqsSubscription(queue, { rawMessageDelivery: true, filterPolicy, deadLetterQueue: this.proofDead }),
+    );
   }
 
   /** CDK's default policy: the account's IAM decides. Its keys go with a stage's data, 30 days later. */

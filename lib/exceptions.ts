@@ -91,7 +91,7 @@ export const exceptions: readonly Exception[] = [
   },
   {
     rule: /^AwsSolutions-SQS3$|^Serverless-SQSRedrivePolicy$/,
-    path: /\/(Missed|Unreadable|CriticalDead|BulkDead)\/Resource$/,
+    path: /\/(Missed|Unreadable|CriticalDead|BulkDead|ProofDead)\/Resource$/,
     expires: by,
     reason: 'These are the dead-letter queues.',
   },

@@ -58,6 +58,23 @@ export interface Settings {
     /** How often requests of data subjects are carried on: an erasure is certified at the first look after its fence. */
     readonly privacyMinutes: number;
   };
+  readonly proof: {
+    /** First part of every log's name, `<host>/t/<slug>`. It is on each checkpoint, so it never changes. */
+    readonly host: string;
+    /** How long committed critical events wait for others before they are sealed together. 0: not at all. */
+    readonly criticalWindowSeconds: number;
+    /** The same for bulk events, whose merge delay is minutes: a queue may hold a message for 900 s. */
+    readonly bulkDelaySeconds: number;
+    /** How often logs are looked at that no announcement told of. Every look wakes Aurora. */
+    readonly sweepMinutes: number;
+    /**
+     * Archived checkpoints are locked in compliance mode: nobody, the account's owner included, can remove one
+     * earlier or undo this. Undefined: no lock, so that the stage can be thrown away.
+     */
+    readonly archiveLockDays?: number;
+    /** Who cosigns checkpoints. `vkey` is the witness's verifier key (C2SP signed-note). */
+    readonly witnesses: readonly { readonly name: string; readonly url: string; readonly vkey: string }[];
+  };
   readonly deploy: {
     /** Shift API functions by CodeDeploy, with rollback on errors; otherwise all at once. */
     readonly canary: boolean;
@@ -84,6 +101,8 @@ const dev: Settings = {
   record: { bulkWindowSeconds: 2 },
   // A look every few minutes would never let Aurora pause.
   jobs: { sweepMinutes: 1440, privacyMinutes: 720 },
+  // Whoever tries it wants to see proofs at once; a seal costs four requests.
+  proof: { host: 'trailkeep.local', criticalWindowSeconds: 0, bulkDelaySeconds: 0, sweepMinutes: 720, witnesses: [] },
   deploy: { canary: false },
   observe: { alarms: false, logRetentionDays: 14 },
 };
@@ -104,6 +123,15 @@ const prod: Settings = {
   api: { ratePerSecond: 2000, burst: 4000 },
   record: { bulkWindowSeconds: 20, writersMax: 10 },
   jobs: { sweepMinutes: 5, privacyMinutes: 5 },
+  proof: {
+    host: 'evidence.example.com',
+    criticalWindowSeconds: 10,
+    bulkDelaySeconds: 300,
+    sweepMinutes: 1,
+    // A year longer than the events that they prove are kept.
+    archiveLockDays: 730,
+    witnesses: [],
+  },
   deploy: { canary: true },
   observe: { alarms: true, logRetentionDays: 365 },
 };

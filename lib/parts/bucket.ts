@@ -16,6 +16,8 @@ export interface PrivateBucketProps {
   readonly key?: IKey | undefined;
   /** Default Object Lock of new objects, governance mode. */
   readonly lockDays?: number | undefined;
+  /** Objects may be locked one by one, by whoever writes them; none is by default. */
+  readonly locksByObject?: boolean;
   readonly lifecycleRules?: LifecycleRule[];
 }
 
@@ -41,6 +43,7 @@ export function makeBucket(scope: Construct, id: string, props: PrivateBucketPro
           objectLockEnabled: true,
           objectLockDefaultRetention: ObjectLockRetention.governance(Duration.days(props.lockDays)),
         }),
+    ...(props.locksByObject ? { objectLockEnabled: true } : {}),
     // Small objects cost more to move and to keep in Glacier than they save.
     transitionDefaultMinimumObjectSize: TransitionDefaultMinimumObjectSize.ALL_STORAGE_CLASSES_128_K,
     lifecycleRules: [

@@ -51,6 +51,8 @@ export interface VerbProps {
   readonly environment: Partial<Env>;
   readonly permissions: readonly PolicyStatement[];
   readonly reservedConcurrency?: number;
+  /** Only where a policy elsewhere must name the role. */
+  readonly roleName?: string;
   /** Answers requests of the API: a new version takes over step by step, and goes back on errors. */
   readonly canary?: boolean;
 }
@@ -83,7 +85,10 @@ export function makeVerb(scope: Construct, id: string, place: Place, props: Verb
     retention: settings.observe.logRetentionDays as RetentionDays,
     removalPolicy: settings.removal === 'retain' ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
   });
-  const role = new Role(scope, `${id}Role`, { assumedBy: new ServicePrincipal('lambda.amazonaws.com') });
+  const role = new Role(scope, `${id}Role`, {
+    assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+    ...(props.roleName === undefined ? {} : { roleName: props.roleName }),
+  });
   const needed = [
     allow(['logs:CreateLogStream', 'logs:PutLogEvents'], [logGroup.logGroupArn]),
     // Neither knows resources: the trace belongs to nobody, the interface does not exist yet.

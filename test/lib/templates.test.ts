@@ -113,6 +113,41 @@ describe.each(stages)('%s', (stage, assembly, resolve) => {
     }
   });
 
+  test('the key that signs checkpoints signs for sealers alone, and notes alone', () => {
+    const [key] = assembly.all('AWS::KMS::Key').filter(({ id }) => id.startsWith('SigningKey'));
+    expect(key!.Properties).toMatchObject({ KeySpec: 'ECC_NIST_EDWARDS25519', KeyUsage: 'SIGN_VERIFY' });
+    expect(key!.DeletionPolicy).toBe(stage === 'prod' ? 'Retain' : 'Delete');
+    const { Statement } = resolve.value(key!.Properties.KeyPolicy, key!.stack) as { Statement: Json[] };
+    const refusals = Statement.filter(({ Effect }) => Effect === 'Deny');
+    expect(refusals.every(({ Principal }) => JSON.stringify(Principal) === '{"AWS":"*"}')).toBe(true);
+    expect(refusals.map(({ Sid }) => Sid)).toEqual([
+      'OnlySealersSign',
+      'OnlyEd25519',
+      'OnlyMessages',
+      ...(stage === 'prod' ? ['NobodyEndsIt'] : []),
+    ]);
+  });
+
+  test('evidence is written on conditions, and archived checkpoints under lock where the stage is kept', () => {
+    const [bucket] = assembly.all('AWS::S3::Bucket').filter(({ id }) => id.startsWith('Evidence'));
+    expect(bucket!.Properties.ObjectLockEnabled).toBe(stage === 'prod' ? true : undefined);
+    // A default would lock tiles, which recovery must be able to replace.
+    expect(bucket!.Properties.ObjectLockConfiguration).toBeUndefined();
+    const [policy] = assembly.all('AWS::S3::BucketPolicy').filter(({ id }) => id.startsWith('Evidence'));
+    const { Statement } = resolve.value(policy!.Properties.PolicyDocument, bucket!.stack) as { Statement: Json[] };
+    const about = (sid: string) => Statement.find(({ Sid }) => Sid === sid);
+    expect(about('EveryWriteIsConditional')).toMatchObject({
+      Effect: 'Deny',
+      Action: 's3:PutObject',
+      Condition: {
+        Null: { 's3:if-none-match': 'true', 's3:if-match': 'true' },
+        Bool: { 's3:ObjectCreationOperation': 'true' },
+      },
+    });
+    const locked = [about('ArchivedIsLocked'), about('ArchivedStays')].map((one) => one?.Effect);
+    expect(locked).toEqual(stage === 'prod' ? ['Deny', 'Deny'] : [undefined, undefined]);
+  });
+
   test('everything but health and the docs asks who calls', () => {
     const open = assembly
       .all('AWS::ApiGateway::Method')
@@ -123,7 +158,7 @@ describe.each(stages)('%s', (stage, assembly, resolve) => {
 });
 
 describe('dev', () => {
-  test('nothing is paid by the hour but the two keys of personal fields', () => {
+  test('nothing is paid by the hour but the keys of personal fields and the one that signs', () => {
     const hourly =
       /NatGateway|DBProxy|ServerlessCache|OpenSearch|WebACL|ConfigurationRecorder|GuardDuty|KMS::Key|CloudWatch::Alarm/;
     const found = dev
@@ -132,7 +167,11 @@ describe('dev', () => {
         ({ Type, Properties }) =>
           hourly.test(Type) || (Type === 'AWS::EC2::VPCEndpoint' && Properties.VpcEndpointType === 'Interface'),
       );
-    expect(found.map(({ id }) => id.replace(/[0-9A-F]{8}$/, ''))).toEqual(['TenantKeys', 'VaultKey']);
+    expect(found.map(({ id }) => id.replace(/[0-9A-F]{8}$/, '')).sort()).toEqual([
+      'SigningKey',
+      'TenantKeys',
+      'VaultKey',
+    ]);
   });
 
   test('Aurora pauses', () => {
