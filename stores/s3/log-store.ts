@@ -39,17 +39,26 @@ export class S3LogStore implements LogStore {
   readonly #bucket: string;
   readonly #lockDays: number | undefined;
   readonly #now: () => number;
+  readonly #pause: (ms: number) => Promise<unknown>;
 
-  /** `lockDays`: how long archived checkpoints are locked, in a bucket that has Object Lock; without it they are not. */
+  /**
+   * `lockDays`: how long archived checkpoints are locked, in a bucket that has Object Lock; without it they are not.
+   * `now` and `pause` are the clock's, in ms.
+   */
   constructor(
     client: S3Client,
     bucket: string,
-    options: { readonly lockDays?: number; readonly now?: () => number } = {},
+    options: {
+      readonly lockDays?: number;
+      readonly now?: () => number;
+      readonly pause?: (ms: number) => Promise<unknown>;
+    } = {},
   ) {
     this.#client = client;
     this.#bucket = bucket;
     this.#lockDays = options.lockDays;
     this.#now = options.now ?? Date.now;
+    this.#pause = options.pause ?? setTimeout;
   }
 
   put(slug: string, path: string, bytes: Uint8Array): Promise<Put> {
@@ -192,7 +201,7 @@ export class S3LogStore implements LogStore {
           return await reach(place, () => Promise.reject(error));
         }
       }
-      await setTimeout(pauseMs * round);
+      await this.#pause(pauseMs * round);
     }
   }
 
