@@ -18,7 +18,10 @@ export interface TestDatabase extends TestServer {
   /** As the superuser `postgres`, for arranging and for looking behind the policies. */
   readonly ownerSql: Sql;
   /** As one of our login roles; closed by drop(). */
-  login(user: 'trailkeep_app' | 'trailkeep_sealer' | 'trailkeep_purger', connections?: number): Sql;
+  login(
+    user: 'trailkeep_app' | 'trailkeep_sealer' | 'trailkeep_purger' | 'trailkeep_recovery',
+    connections?: number,
+  ): Sql;
   /** What a function's environment says about the database. */
   readonly env: Readonly<Record<string, string>>;
   readonly contextKey: Uint8Array;
