@@ -7,9 +7,9 @@
 import { sameBytes } from './bytes.ts';
 import { parseCheckpoint } from './checkpoint.ts';
 import type { ProofCrypto } from './crypto.ts';
-import { openNote, parseNote, type Verifier } from './note.ts';
+import { ed25519Type, openNote, parseNote, type Verifier } from './note.ts';
 import { type Policy, satisfied } from './policy.ts';
-import { type TileReader, treeRoot } from './prove.ts';
+import { BadTile, MissingTile, type TileReader, treeRoot } from './prove.ts';
 import { verifyConsistency } from './tree.ts';
 import { type Judgement, judge } from './verdict.ts';
 
@@ -43,12 +43,12 @@ export function trustCheckpoint(c: ProofCrypto, trust: Trust, note: string, path
   if (trust.keys.length === 0) {
     return no(judge('no_key', `Without the key of ${claimed.origin} nothing it signed can be checked.`, { path }));
   }
-  const keys = trust.keys.filter((key) => key.name === claimed.origin);
+  const keys = trust.keys.filter(({ name, type }) => name === claimed.origin && type === ed25519Type);
   if (keys.length === 0) {
     const names = [...new Set(trust.keys.map((key) => key.name))].join(', ');
     return no(judge('other_log', `${path} is of ${claimed.origin}, and the keys given are of ${names}.`, { path }));
   }
-  const opened = openNote(c, note, [...keys, ...(trust.policy?.witnesses ?? [])]);
+  const opened = openNote(c, note, [...keys, ...(trust.policy?.witnesses ?? []).map(({ verifier }) => verifier)]);
   if (!opened?.verified.some(({ verifier }) => keys.includes(verifier))) {
     const why = `${path} says it is of ${claimed.origin}, and no key of that log signed it.`;
     return no(judge('signature_invalid', why, { path, size: claimed.size }));
@@ -119,7 +119,9 @@ export async function connect(
     if (verifyConsistency(c, { size1, size2, root1, root2, proof: connection.proof })) return begins;
     return judge('proof_differs', `The proof does not lead from the tree of ${size1} leaves to that of ${size2}.`, at);
   }
-  const [of1, of2] = [await treeRoot(c, connection.read, size1), await treeRoot(c, connection.read, size2)];
+  const [of1, of2] = [await rootOf(c, connection.read, size1), await rootOf(c, connection.read, size2)];
+  if (!of1 || !of2)
+    return judge('tile_gone', `Tiles of the tree of ${size2} leaves are not here or not to be believed.`, at);
   if (!sameBytes(of2, root2)) {
     return judge('root_differs', `The tiles do not hash to the signed root of ${size2} leaves.`, { size: size2 });
   }
@@ -129,4 +131,13 @@ export async function connect(
     `The signed tree of ${size2} leaves does not begin with the signed one of ${size1}.`,
     at,
   );
+}
+
+async function rootOf(c: ProofCrypto, read: TileReader, size: number): Promise<Uint8Array | undefined> {
+  try {
+    return await treeRoot(c, read, size);
+  } catch (error) {
+    if (error instanceof MissingTile || error instanceof BadTile) return undefined;
+    throw error;
+  }
 }
