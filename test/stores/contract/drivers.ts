@@ -11,14 +11,18 @@ import {
 } from '@aws-sdk/client-sqs';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { describe, expect, test } from 'vitest';
+import { ed25519Type, formatVerifier } from '#core/proof/note.ts';
 import { planSegment } from '#core/record/plan-segment.ts';
 import { clientSettings } from '#stores/aws/clients.ts';
+import { nodeProofCrypto as crypto } from '#stores/crypto/proof-crypto.ts';
 import { S3Claims } from '#stores/s3/claims.ts';
 import { S3Control, S3Publisher } from '#stores/s3/control.ts';
 import { getJson } from '#stores/s3/documents.ts';
+import { S3LogDirectory } from '#stores/s3/log-directory.ts';
 import { S3LogStore } from '#stores/s3/log-store.ts';
 import { decodeSidecar, sidecarKey } from '#stores/s3/segment-index.ts';
 import { S3Segments } from '#stores/s3/segments.ts';
+import { S3WitnessState } from '#stores/s3/witness-state.ts';
 import { SnsAnnouncer } from '#stores/sns/announcer.ts';
 import { SqsDeadLetterDesk } from '#stores/sqs/dead-letter-desk.ts';
 import { SqsDeadLetters } from '#stores/sqs/dead-letters.ts';
@@ -32,6 +36,7 @@ import { controlContract } from './control.ts';
 import { logStoreContract } from './log-store.ts';
 import { outletContract } from './outlet.ts';
 import { segmentsContract } from './segments.ts';
+import { witnessContract } from './witness.ts';
 
 /**
  * `endpoint` answers where the cloud listens; it is asked when tests run. `namesSource`: the cloud says of a message
@@ -130,6 +135,45 @@ export function driversContract(endpoint: () => string, { namesSource }: { reado
       const { client, Bucket } = await bucket();
       return new S3LogStore(client, Bucket);
     });
+  });
+
+  describe('a witness on S3', () => {
+    witnessContract('S3', async () => {
+      const { client, Bucket } = await bucket();
+      return new S3WitnessState(client, Bucket, { crypto });
+    });
+
+    test('knows the logs of its deployment and those of logs.txt, which an operator may change', async () => {
+      const { client, Bucket } = await bucket();
+      const vkey = (name: string) => formatVerifier(crypto, name, ed25519Type, new Uint8Array(32).fill(9));
+      const problems: string[] = [];
+      let now = 0;
+      const state = new S3WitnessState(client, Bucket, {
+        crypto,
+        logs: `log ${vkey('first.example')}`,
+        onProblem: (problem) => problems.push(problem),
+        now: () => now,
+      });
+      const known = async () =>
+        (await state.logs())('first.example').length + (await state.logs())('second.example').length;
+      expect(await known()).toBe(1);
+      const Body = `log ${vkey('second.example')}\nnonsense\n`;
+      await client.send(new PutObjectCommand({ Bucket, Key: 'logs.txt', Body }));
+      expect(await known()).toBe(1);
+      now = 61_000;
+      expect(await known()).toBe(2);
+      expect(problems).toEqual([expect.stringContaining('line 3')]);
+    });
+  });
+
+  test('the directory of logs has each once, however much it holds, and nothing else', async () => {
+    const { client, Bucket } = await bucket();
+    const put = (Key: string) => client.send(new PutObjectCommand({ Bucket, Key, Body: 'x' }));
+    const slugs = ['a', 'b', 'c'].map((letter) => letter.repeat(26));
+    for (const slug of slugs)
+      for (const path of ['checkpoint', 'tile/0/000', 'keys.txt']) await put(`t/${slug}/${path}`);
+    for (const key of ['incarnation', 't/short/checkpoint', 't/file', `u/${slugs[0]}/checkpoint`]) await put(key);
+    expect(await Array.fromAsync(new S3LogDirectory(client, Bucket).slugs())).toEqual(slugs);
   });
 
   describe('claims on S3', () => {
