@@ -32,6 +32,8 @@ export interface Command {
   /** Each flag with what it does, in the order of the help. */
   readonly flags: readonly (readonly [flag: string, about: string])[];
   readonly examples: readonly (readonly [line: string, about: string])[];
+  /** Talks to no API: the help leaves out the flags that are about one. */
+  readonly offline?: boolean;
   /** Resolves to the exit code. */
   readonly run: (invocation: Invocation) => Promise<number>;
 }

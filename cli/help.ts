@@ -30,13 +30,14 @@ Exit codes: 0 done, 1 failed, 2 typed wrongly.
 `;
 }
 
-export function commandHelp({ name, summary, usage, flags, examples }: Command): string {
+export function commandHelp({ name, summary, usage, flags, examples, offline }: Command): string {
+  const common = offline ? commonFlags.filter(([flag]) => flag === '--json') : commonFlags;
   return `trailkeep ${name}: ${summary}
 
 Usage: trailkeep ${[name, usage].filter((part) => part !== '').join(' ')}
 
 Flags
-${columns([...flags, ...commonFlags])}
+${columns([...flags, ...common])}
 Examples
 ${examples.map(([line, about]) => `  # ${about}\n  ${line}\n`).join('')}`;
 }

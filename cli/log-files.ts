@@ -79,7 +79,7 @@ async function* linesOf(stream: Readable, path: string): AsyncGenerator<string, 
       let from = 0;
       for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, from)) {
         held.push(chunk.subarray(from, at));
-        yield Buffer.concat(held).toString();
+        yield textOf(Buffer.concat(held));
         held = [];
         heldBytes = 0;
         from = at + 1;
@@ -91,5 +91,16 @@ async function* linesOf(stream: Readable, path: string): AsyncGenerator<string, 
   } catch (error) {
     throw error instanceof CliError ? error : new CliError(`${path} cannot be read: ${(error as Error).message}`);
   }
-  if (heldBytes > 0) yield Buffer.concat(held).toString();
+  if (heldBytes > 0) yield textOf(Buffer.concat(held));
+}
+
+const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Broken UTF-8 must not read like whole text: several wrong bytes would become one and the same character. */
+function textOf(bytes: Buffer): string {
+  try {
+    return strict.decode(bytes);
+  } catch {
+    return bytes.toString('latin1');
+  }
 }

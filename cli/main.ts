@@ -20,6 +20,7 @@ import { sendCommand } from './send.ts';
 import { tailCommand } from './tail.ts';
 import { tenantCommand } from './tenant.ts';
 import { tokenCommand } from './token.ts';
+import { verifyCommand } from './verify.ts';
 import { whoamiCommand } from './whoami.ts';
 
 export const commands: readonly Command[] = [
@@ -34,6 +35,7 @@ export const commands: readonly Command[] = [
   breakGlassCommand,
   privacyCommand,
   holdCommand,
+  verifyCommand,
   whoamiCommand,
   tokenCommand,
   tenantCommand,

@@ -20,7 +20,7 @@ export interface LogFiles {
 }
 
 export const archiveFolder = 'checkpoint-archive/';
-const decoder = new TextDecoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** The text of a file. */
 export async function readText(files: LogFiles, path: string): Promise<string | undefined> {
