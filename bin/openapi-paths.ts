@@ -46,9 +46,10 @@ const policy = object(
     schema_mode: { enum: ['refuse', 'flag'] },
     purposes: array(text),
     processing: { type: 'object' },
+    merge_delay_seconds: object({ critical: { type: 'integer' }, bulk: { type: 'integer' } }, ['critical', 'bulk']),
     schemas: array(object({ action: text, version: { type: 'integer' } })),
   },
-  ['purposes', 'processing'],
+  ['purposes', 'processing', 'merge_delay_seconds'],
 );
 const registered = object({ action: text, version: { type: 'integer' }, schema: { type: 'object' } });
 

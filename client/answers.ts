@@ -157,14 +157,16 @@ export interface PolicyBody {
   readonly purposes?: readonly string[];
   /** What data subjects are told of the processing, with a copy of their data. */
   readonly processing?: ProcessingStatements;
+  /** Seconds from the commit of an event to the checkpoint that covers it, at most: 60 and 900 unless said otherwise. */
+  readonly merge_delay_seconds?: Partial<Record<Tier, number>>;
 }
 
-export type Policy = Required<Omit<PolicyBody, 'processing'>> & {
-  readonly processing?: ProcessingStatements;
-  /** Pass it as `ifVersion` to change what you read and nothing newer. */
-  readonly version: number;
-  readonly schemas: readonly SchemaName[];
-};
+export type Policy = Required<Omit<PolicyBody, 'processing' | 'merge_delay_seconds'>> &
+  Pick<PolicyBody, 'processing' | 'merge_delay_seconds'> & {
+    /** Pass it as `ifVersion` to change what you read and nothing newer. */
+    readonly version: number;
+    readonly schemas: readonly SchemaName[];
+  };
 
 export interface SchemaName {
   readonly action: string;

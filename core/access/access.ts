@@ -81,6 +81,8 @@ export interface TenantPolicy {
   readonly purposes?: readonly string[];
   /** What data subjects are told of the processing, with a copy of their data. */
   readonly processing?: ProcessingStatements;
+  /** Seconds from the commit of an event to the checkpoint that covers it, at most; see core/proof/seal-due.ts. */
+  readonly mergeDelaySeconds?: Partial<Record<Tier, number>>;
   readonly schemas: readonly RegisteredSchema[];
 }
 

@@ -2,6 +2,7 @@
 import * as z from 'zod';
 import { categories, crudLetters, severities, tiers } from '#core/event/event.ts';
 import { type ProcessingStatements, statementNames } from '../privacy/package.ts';
+import { mergeDelayBounds } from '../proof/seal-due.ts';
 import type { CatalogueRule, TenantPolicy } from './access.ts';
 import type { Tenant, TenantSettings } from './ports.ts';
 import { purposeShape } from './principal.ts';
@@ -31,6 +32,9 @@ const rule = z
   })
   .refine((one) => Object.keys(one).length > 1, 'must set a category, tier, crud or severity');
 
+const seconds = ({ min, max }: { readonly min: number; readonly max: number }) =>
+  z.number().int().min(min).max(max).optional();
+
 /** Body of PUT /v1/policy: the whole policy, without the schemas, which have paths of their own. */
 export const policyBody = z.strictObject({
   catalogue: z.array(rule).max(catalogueRulesMax).default([]),
@@ -41,6 +45,10 @@ export const policyBody = z.strictObject({
     .partialRecord(z.enum(statementNames), z.string().trim().min(1).max(4096))
     .optional()
     .describe('What data subjects are told, GDPR Art. 15(1)(a) to (h) and 15(2)'),
+  merge_delay_seconds: z
+    .strictObject({ critical: seconds(mergeDelayBounds.critical), bulk: seconds(mergeDelayBounds.bulk) })
+    .optional()
+    .describe('How long after its commit an event may be missing from the published log, by tier'),
 });
 
 /** The settings that a body stands for; the schemas stay as they are. */
@@ -51,6 +59,9 @@ export function settingsOf(body: z.output<typeof policyBody>, schemas: TenantSet
     schemaMode: body.schema_mode,
     ...(body.purposes === undefined ? {} : { purposes: body.purposes }),
     ...(body.processing === undefined ? {} : { processing: body.processing as ProcessingStatements }),
+    ...(body.merge_delay_seconds === undefined
+      ? {}
+      : { mergeDelaySeconds: body.merge_delay_seconds as NonNullable<TenantSettings['mergeDelaySeconds']> }),
     schemas,
   };
 }

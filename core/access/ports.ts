@@ -101,7 +101,7 @@ export interface ProjectRegistry {
 /** What a tenant sets itself; with `v`, `tenant` and `name` added it is the published TenantPolicy. */
 export type TenantSettings = Pick<
   TenantPolicy,
-  'catalogue' | 'tiers' | 'schemaMode' | 'schemas' | 'purposes' | 'processing'
+  'catalogue' | 'tiers' | 'schemaMode' | 'schemas' | 'purposes' | 'processing' | 'mergeDelaySeconds'
 >;
 
 export interface PolicyRegistry {

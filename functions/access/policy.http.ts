@@ -180,6 +180,7 @@ const policyAnswer = ({ version, settings }: Versioned): HttpResponse => ({
     schema_mode: settings.schemaMode,
     ...(settings.purposes === undefined ? {} : { purposes: settings.purposes }),
     ...(settings.processing === undefined ? {} : { processing: settings.processing }),
+    ...(settings.mergeDelaySeconds === undefined ? {} : { merge_delay_seconds: settings.mergeDelaySeconds }),
     schemas: settings.schemas.map(({ action, version: of }) => ({ action, version: of })),
   },
 });

@@ -7,7 +7,8 @@
  */
 import { sameBytes } from '#core/proof/bytes.ts';
 import { formatCheckpoint, type OpenedCheckpoint, openCheckpoint } from '#core/proof/checkpoint.ts';
-import { ed25519Type, formatNote, formatVerifier, type Verifier } from '#core/proof/note.ts';
+import { ed25519Type, formatNote, formatVerifier, parseVerifier, type Verifier } from '#core/proof/note.ts';
+import { formatPolicy } from '#core/proof/policy.ts';
 import type { LogRecord } from '#core/proof/ports.ts';
 import { logger } from '#functions/runtime/observe.ts';
 import { tell } from './custody.ts';
@@ -92,14 +93,15 @@ async function putTexts(
   log: LogRecord,
   verifier: Verifier,
 ): Promise<void> {
+  const witnesses = witnessKeys.map((vkey, index) => {
+    const key = parseVerifier(crypto, vkey);
+    if (!key) throw new Error(`${vkey} is no key of a witness`);
+    return { name: `witness${index + 1}`, verifier: key };
+  });
+  const groups =
+    witnesses.length > 1 ? [{ name: 'witnesses', threshold: 1, members: witnesses.map(({ name }) => name) }] : [];
+  const quorum = groups[0]?.name ?? witnesses[0]?.name ?? 'none';
   const vkey = formatVerifier(crypto, verifier.name, ed25519Type, verifier.publicKey);
-  const names = witnessKeys.map((_, index) => `witness${index + 1}`);
-  const policy = [
-    `log ${vkey}`,
-    ...witnessKeys.map((key, index) => `witness ${names[index]} ${key}`),
-    ...(names.length > 1 ? [`group witnesses any ${names.join(' ')}`] : []),
-    `quorum ${names.length > 1 ? 'witnesses' : (names[0] ?? 'none')}`,
-  ];
   await logs.putText(log.slug, 'keys.txt', `${vkey}\n`);
-  await logs.putText(log.slug, 'policy.txt', `${policy.join('\n')}\n`);
+  await logs.putText(log.slug, 'policy.txt', formatPolicy(crypto, { logs: [{ verifier }], witnesses, groups, quorum }));
 }

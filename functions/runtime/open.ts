@@ -40,6 +40,7 @@ import { createKeyLifecycle } from '#stores/postgres/key-lifecycle.ts';
 import { createKeyRegistry } from '#stores/postgres/keys.ts';
 import { createLeafCatalogue } from '#stores/postgres/leaves.ts';
 import { createLedger } from '#stores/postgres/ledger.ts';
+import { createLogLedger, createLogTenants } from '#stores/postgres/logs.ts';
 import { createMigrator } from '#stores/postgres/migrator.ts';
 import { createPartitions } from '#stores/postgres/partitions.ts';
 import { createPermissionSource } from '#stores/postgres/permission-source.ts';
@@ -238,10 +239,20 @@ export function openLogStore() {
   return new S3LogStore(s3(), EVIDENCE_BUCKET, lockDays === undefined ? {} : { lockDays: Number(lockDays) });
 }
 export const openLogDirectory = () => new S3LogDirectory(s3(), readEnv('EVIDENCE_BUCKET').EVIDENCE_BUCKET);
+/** As the sealer, or as recovery: what the function logs in as decides what it may do. */
+export const openLogLedger = async () => createLogLedger(sql(), await contextKey());
+export const openLogTenants = async () => createLogTenants(sql(), await contextKey());
+export const openLogSigner = () =>
+  new KmsSigner(new KMSClient(clientSettings), readEnv('SIGNING_KEY_ARN').SIGNING_KEY_ARN);
+export const openLogHost = () => readEnv('LOG_HOST').LOG_HOST;
+/** Names of logs: 26 characters of base32, 130 random bits. */
+export const openNewSlug = () => () =>
+  Array.from(randomBytes(26), (byte) => 'abcdefghijklmnopqrstuvwxyz234567'[byte & 31]).join('');
 
 // Witnesses: those that cosign for us, and being one.
 export const openWitnessAddresses = () => JSON.parse(readOptionalEnv('WITNESSES') ?? '[]') as WitnessAddress[];
 export const openWitnesses = () => openWitnessAddresses().map((address) => createWitnessClient(address));
+export const openWitnessKeys = () => openWitnessAddresses().map(({ vkey }) => vkey);
 /** Where nobody is to be asked, asking does nothing. */
 export function openAnchors(): Anchors {
   if (openWitnessAddresses().length === 0) return { ask: async () => {} };

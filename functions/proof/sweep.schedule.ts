@@ -1,0 +1,71 @@
+/**
+ * Seals whatever is due, whether or not anybody announced it, and shows that logs are alive.
+ *
+ * Every minute, over all tenants: a log whose oldest leaf has waited half of what was promised is sealed. Once a day each
+ * active log gets a heartbeat, so that a log where nothing happens does not look like one that somebody holds back.
+ */
+
+import type { LogTenants } from '#core/proof/ports.ts';
+import { isDue, mergeDelaysOf, pendingMs } from '#core/proof/seal-due.ts';
+import { type Control, Unavailable } from '#core/record/ports.ts';
+import { logger, metric } from '#functions/runtime/observe.ts';
+import { openControl, openLogTenants } from '#functions/runtime/open.ts';
+import { onSchedule } from '#functions/runtime/schedule.ts';
+import { eventOf } from './custody.ts';
+import { openSealPorts } from './open-seal.ts';
+import { sealAll } from './seal.queue.ts';
+import type { SealLogPorts } from './seal-ports.ts';
+
+export interface SweepLogsPorts extends SealLogPorts {
+  readonly tenants: LogTenants;
+  readonly control: Pick<Control, 'tenant'>;
+  /** The day (`2026-03-01`) for which this environment has recorded a log's heartbeat, by tenant. */
+  readonly heartbeats: Map<string, string>;
+}
+
+/** A context of so many tenants is 20 KB. */
+const tenantsAtOnce = 500;
+
+export async function sweepLogs(ports: SweepLogsPorts, { now }: { readonly now: Date }) {
+  const report = { due: 0, sealed: 0, frozen: 0, heartbeats: 0, oldestMs: 0 };
+  const due: string[] = [];
+  for (let after: string | undefined; ; ) {
+    const tenants = await ports.tenants.page(after, tenantsAtOnce);
+    for (const pending of await ports.ledger.pending(tenants)) {
+      report.oldestMs = Math.max(report.oldestMs, pendingMs(pending, now));
+      if (isDue(pending, mergeDelaysOf(await ports.control.tenant(pending.tenant)), now)) due.push(pending.tenant);
+    }
+    const logs = await ports.ledger.states(tenants);
+    report.frozen += logs.filter(({ state }) => state === 'frozen').length;
+    for (const { tenant, state } of logs) if (state === 'active') report.heartbeats += await beat(ports, tenant, now);
+    after = tenants.at(-1);
+    if (tenants.length < tenantsAtOnce) break;
+  }
+  metric('proof', 'pendingMs', report.oldestMs, 'Milliseconds');
+  metric('proof', 'frozenLogs', report.frozen);
+  report.due = due.length;
+  report.sealed = await sealAll(ports, due, now);
+  return report;
+}
+
+/** Today's heartbeat, which is stored once however often it is recorded. */
+async function beat({ recorder, heartbeats }: SweepLogsPorts, tenant: string, now: Date): Promise<number> {
+  const day = now.toISOString().slice(0, 10);
+  if (heartbeats.get(tenant) === day) return 0;
+  try {
+    await recorder.record(tenant, [eventOf(tenant, { action: 'log.heartbeat', key: day, at: new Date(day) })], now);
+    heartbeats.set(tenant, day);
+    return 1;
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error;
+    logger.warn('no heartbeat, the next sweep tries again', { error });
+    return 0;
+  }
+}
+
+export const handler = onSchedule(sweepLogs, {
+  ...openSealPorts,
+  tenants: openLogTenants,
+  control: openControl,
+  heartbeats: () => new Map<string, string>(),
+});
