@@ -413,6 +413,115 @@ create policy tenant on privacy.vault_key for * to trailkeep_app
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant DELETE, INSERT, SELECT on privacy.vault_key to trailkeep_app;
 
+create table proof.checkpoint (
+  tenant_id uuid not null,
+  size bigint not null,
+  root bytea not null,
+  epoch integer not null,
+  note text,
+  claimed_at timestamp with time zone default now() not null,
+  signed_at timestamp with time zone,
+  constraint checkpoint_pkey PRIMARY KEY (tenant_id, size),
+  constraint checkpoint_root_check CHECK ((length(root) = 32))
+);
+alter table proof.checkpoint owner to trailkeep_owner;
+alter table proof.checkpoint enable row level security;
+alter table proof.checkpoint force row level security;
+create policy tenant on proof.checkpoint for * to trailkeep_app, trailkeep_recovery, trailkeep_sealer
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on proof.checkpoint to trailkeep_app;
+grant INSERT, SELECT, UPDATE (note, signed_at) on proof.checkpoint to trailkeep_recovery;
+grant INSERT, SELECT, UPDATE (note, signed_at) on proof.checkpoint to trailkeep_sealer;
+
+create table proof.export (
+  tenant_id uuid not null,
+  id uuid not null,
+  state text collate "C" default 'asked'::text not null,
+  asked_by text not null,
+  asked_at timestamp with time zone not null,
+  asked json not null,
+  sees text[] not null,
+  leaves bigint not null,
+  ended_at timestamp with time zone,
+  result json,
+  problem text,
+  constraint export_check CHECK (((state = 'asked'::text) = (ended_at IS NULL))),
+  constraint export_check1 CHECK (((state = 'ready'::text) = (result IS NOT NULL))),
+  constraint export_check2 CHECK (((state = 'failed'::text) = (problem IS NOT NULL))),
+  constraint export_pkey PRIMARY KEY (tenant_id, id),
+  constraint export_state_check CHECK ((state = ANY (ARRAY['asked'::text, 'ready'::text, 'failed'::text])))
+);
+alter table proof.export owner to trailkeep_owner;
+alter table proof.export enable row level security;
+alter table proof.export force row level security;
+create policy tenant on proof.export for * to trailkeep_app
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT, UPDATE (ended_at, problem, result, state) on proof.export to trailkeep_app;
+
+create table proof.incarnation (
+  id smallint not null,
+  incarnation uuid not null,
+  since timestamp with time zone default now() not null,
+  constraint incarnation_id_check CHECK ((id = 1)),
+  constraint incarnation_pkey PRIMARY KEY (id)
+);
+alter table proof.incarnation owner to trailkeep_owner;
+grant SELECT on proof.incarnation to trailkeep_app;
+grant SELECT, UPDATE (incarnation, since) on proof.incarnation to trailkeep_recovery;
+grant SELECT on proof.incarnation to trailkeep_sealer;
+
+create table proof.log (
+  tenant_id uuid not null,
+  slug text collate "C" not null,
+  origin text collate "C" not null,
+  state text collate "C" default 'initializing'::text not null,
+  epoch integer default 0 not null,
+  size bigint default 0 not null,
+  root bytea not null,
+  edge bytea default '\x'::bytea not null,
+  archived_size bigint default 0 not null,
+  published_size bigint default 0 not null,
+  frozen_at timestamp with time zone,
+  frozen_reason text,
+  created_at timestamp with time zone default now() not null,
+  constraint log_check CHECK (((published_size <= archived_size) AND (archived_size <= size))),
+  constraint log_check1 CHECK ((((state = 'frozen'::text) = (frozen_at IS NOT NULL)) AND ((frozen_at IS NULL) = (frozen_reason IS NULL)))),
+  constraint log_pkey PRIMARY KEY (tenant_id),
+  constraint log_root_check CHECK ((length(root) = 32)),
+  constraint log_slug_check CHECK ((slug ~ '^[a-z2-7]{26}$'::text)),
+  constraint log_state_check CHECK ((state = ANY (ARRAY['initializing'::text, 'active'::text, 'frozen'::text, 'retired'::text])))
+);
+alter table proof.log owner to trailkeep_owner;
+alter table proof.log enable row level security;
+alter table proof.log force row level security;
+create policy tenant on proof.log for * to trailkeep_app, trailkeep_recovery, trailkeep_sealer
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on proof.log to trailkeep_app;
+grant SELECT, UPDATE (archived_size, edge, epoch, frozen_at, frozen_reason, published_size, root, size, state) on proof.log to trailkeep_recovery;
+grant INSERT, SELECT, UPDATE (archived_size, edge, frozen_at, frozen_reason, published_size, root, size, state) on proof.log to trailkeep_sealer;
+
+create table proof.outbox (
+  tenant_id uuid not null,
+  first_leaf bigint not null,
+  events integer not null,
+  seq bigint not null,
+  tier smallint not null,
+  time bigint not null,
+  leaves bytea storage e not null,
+  committed_at timestamp with time zone default now() not null,
+  constraint outbox_check CHECK ((length(leaves) = (49 * events))),
+  constraint outbox_events_check CHECK ((events > 0)),
+  constraint outbox_pkey PRIMARY KEY (tenant_id, first_leaf)
+);
+alter table proof.outbox owner to trailkeep_owner;
+alter table proof.outbox enable row level security;
+alter table proof.outbox force row level security;
+create policy tenant on proof.outbox for * to trailkeep_app, trailkeep_recovery, trailkeep_sealer
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT on proof.outbox to trailkeep_app;
+grant DELETE, INSERT, SELECT, UPDATE (first_leaf, seq, time) on proof.outbox to trailkeep_recovery;
+grant DELETE, SELECT on proof.outbox to trailkeep_sealer;
+
 create table record.event (
   tenant_id uuid not null,
   id uuid not null,
