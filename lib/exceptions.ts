@@ -65,6 +65,12 @@ export const exceptions: readonly Exception[] = [
     reason: 'Objects under one prefix of one bucket; their names are made at run time.',
   },
   {
+    rule: /^AwsSolutions-IAM5\[Resource::.*\/t\/\*(\/checkpoint|\/(tile|cosignatures|checkpoint-archive)\/\*)?\]$/,
+    path: /\/Proof\/\w+Role\/DefaultPolicy\/Resource$/,
+    expires: by,
+    reason: 'Logs have random names that are made at run time, and lie beside each other.',
+  },
+  {
     rule: /^AwsSolutions-IAM5\[Resource::.*trailkeep-(dev|prod)-intake-\*\]$/,
     path: /\/(Intake|OpenIntake|DeadLetters)Role\/DefaultPolicy\/Resource$/,
     expires: by,
@@ -109,7 +115,7 @@ export const exceptions: readonly Exception[] = [
   },
   {
     rule: /^Serverless-LambdaEventSourceMappingDestination$/,
-    path: /\/Record\/(Critical|Bulk)Mapping\/Resource$/,
+    path: /\/(Record|Proof)\/\w+Mapping\/Resource$/,
     expires: by,
     reason: 'SQS moves what fails by its redrive policy; a destination is for streams.',
   },

@@ -1,4 +1,4 @@
-/** All stacks of one stage, wired one way: network → data → record, read, jobs → observe; people stands alone. */
+/** All stacks of one stage, wired one way: network → data → record, proof, read, jobs → observe; people stands alone. */
 import type { App } from 'aws-cdk-lib';
 import type { IVpc } from 'aws-cdk-lib/aws-ec2';
 import { DataStack } from './data-stack.ts';
@@ -7,6 +7,7 @@ import { NetworkStack } from './network-stack.ts';
 import { ObserveStack } from './observe-stack.ts';
 import type { Assets } from './parts/function.ts';
 import { PeopleStack } from './people-stack.ts';
+import { ProofStack } from './proof-stack.ts';
 import { ReadStack } from './read-stack.ts';
 import { RecordStack } from './record-stack.ts';
 import type { Settings } from './settings.ts';
@@ -25,8 +26,9 @@ export function addPlatform(app: App, settings: Settings, assets: Assets) {
   const people = new PeopleStack(app, `${prefix}-people`, settings, props('people'));
   const common = { settings, assets, data, inside: { vpc: network.vpc as IVpc, securityGroup: network.client } };
   const { record } = new RecordStack(app, `${prefix}-record`, common, props('record'));
-  const read = new ReadStack(app, `${prefix}-read`, { ...common, record }, props('read'));
-  const { jobs } = new JobsStack(app, `${prefix}-jobs`, { ...common, sweep: record.sweep }, props('jobs'));
+  const { proof } = new ProofStack(app, `${prefix}-proof`, common, props('proof'));
+  const read = new ReadStack(app, `${prefix}-read`, { ...common, record, proof }, props('read'));
+  const { jobs } = new JobsStack(app, `${prefix}-jobs`, { ...common, sweep: record.sweep, proof }, props('jobs'));
   const observe = new ObserveStack(app, `${prefix}-observe`, { settings, data, record, read, jobs }, props('observe'));
-  return { network, data, people, record, read, jobs, observe };
+  return { network, data, people, record, proof, read, jobs, observe };
 }

@@ -8,6 +8,7 @@ import type { Inside, Place } from './parts/function.ts';
 import { Access } from './stages/access.ts';
 import { Observe } from './stages/observe.ts';
 import { Privacy } from './stages/privacy.ts';
+import type { Proof } from './stages/proof.ts';
 import { Query } from './stages/query.ts';
 import type { Record } from './stages/record.ts';
 
@@ -15,6 +16,7 @@ export interface ReadProps extends Place {
   readonly data: DataStack;
   readonly inside: Inside;
   readonly record: Record;
+  readonly proof: Proof;
 }
 
 export class ReadStack extends Stack {
@@ -26,7 +28,7 @@ export class ReadStack extends Stack {
 
   constructor(scope: Construct, id: string, read: ReadProps, props: StackProps) {
     super(scope, id, props);
-    const { settings, record } = read;
+    const { settings, record, proof } = read;
     this.access = new Access(this, 'Access', read);
     this.query = new Query(this, 'Query', read);
     this.privacy = new Privacy(this, 'Privacy', read);
@@ -39,6 +41,11 @@ export class ReadStack extends Stack {
     door.route('/v1/events/search', ['POST'], query.search);
     door.route('/v1/events/feed', ['GET'], query.feed);
     door.route('/v1/events/{eventId}', ['GET'], query.show);
+    door.route('/v1/events/{eventId}/proof', ['GET'], proof.prove);
+    door.route('/v1/log', ['GET'], proof.logs);
+    door.route('/v1/log/consistency', ['GET'], proof.logs);
+    door.route('/v1/log/range-proof', ['POST'], proof.range);
+    door.route('/t/{slug}/{path+}', ['GET'], proof.tiles);
     door.route('/v1/tenants', ['GET', 'POST'], access.tenants);
     door.route('/v1/tenants/{tenantId}', ['GET', 'PATCH'], access.tenants);
     door.route('/v1/tenants/{tenantId}/keys', ['GET', 'POST'], access.tenants);

@@ -48,6 +48,10 @@ export interface Env {
   EVIDENCE_BUCKET: string;
   /** Days that archived checkpoints are locked; unset where the bucket has no Object Lock. */
   EVIDENCE_LOCK_DAYS: string;
+  /** The KMS key that signs checkpoints. */
+  SIGNING_KEY_ARN: string;
+  /** First part of the names of logs. */
+  LOG_HOST: string;
   /** JSON: who is asked to cosign checkpoints, `[{url, vkey}]`; unset where nobody is. */
   WITNESSES: string;
   /** Queue of logs whose published checkpoint witnesses are to see. */

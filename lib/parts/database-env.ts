@@ -3,8 +3,11 @@ import type { DataStack } from '../data-stack.ts';
 import type { Inside } from './function.ts';
 import { login, rootSecret, rootSecretParameter } from './grants.ts';
 
-/** The role that writers, readers and admin verbs log in as. */
-const user = 'trailkeep_app';
+/**
+ * Roles to log in as: writers, readers and admin verbs; those who seal logs, and recovery, which alone renumbers what
+ * is committed. sql/migrations says what each may do.
+ */
+type Login = 'trailkeep_app' | 'trailkeep_sealer' | 'trailkeep_recovery';
 
 type Reach = Pick<Env, 'DATABASE_HOST' | 'DATABASE_PORT' | 'DATABASE_NAME' | 'PGSSLMODE' | 'NODE_EXTRA_CA_CERTS'>;
 
@@ -18,8 +21,8 @@ export const databaseAddress = (data: DataStack): Reach => ({
   NODE_EXTRA_CA_CERTS: '/var/runtime/ca-cert.pem',
 });
 
-/** What a verb needs to log in to Postgres as the application: enough for what belongs to no tenant. */
-export const reachesPostgres = (data: DataStack, inside: Inside) => ({
+/** What a verb needs to log in to Postgres: enough for what belongs to no tenant. */
+export const reachesPostgres = (data: DataStack, inside: Inside, user: Login = 'trailkeep_app') => ({
   inside,
   environment: { ...databaseAddress(data), DATABASE_USER: user } satisfies Partial<Env>,
   permissions: login(data, user),
@@ -29,8 +32,8 @@ export const reachesPostgres = (data: DataStack, inside: Inside) => ({
  * What a verb needs to speak to Postgres for tenants: a login, the secret that signs their contexts, and the cache of
  * what its callers may do.
  */
-export function speaksPostgres(data: DataStack, stage: string, inside: Inside) {
-  const { environment, permissions } = reachesPostgres(data, inside);
+export function speaksPostgres(data: DataStack, stage: string, inside: Inside, user?: Login) {
+  const { environment, permissions } = reachesPostgres(data, inside, user);
   return {
     inside,
     environment: {

@@ -84,6 +84,45 @@ export const vaultKeys = (data: DataStack) => [
   allow(['kms:Encrypt'], [data.vaultKey.keyArn], forTenant('vaulted-key')),
 ];
 
+/** Logs as everybody may see them who may see them at all. */
+export const readLogs = (data: DataStack) => readObjects(data, data.evidence, 't/');
+
+/** The incarnation, which ties the bucket to the database. Listing makes a missing one an honest 404. */
+const incarnationOf = (data: DataStack) => data.evidence.arnForObjects('incarnation');
+
+/** What sealing and recovery do to logs: write, archive under lock, and take tiles away that others replace. */
+export const writeLogs = (data: DataStack) => [
+  ...readLogs(data),
+  ...writeObjects(data, data.evidence, 't/'),
+  allow(['s3:GetObject', 's3:PutObject'], [incarnationOf(data)]),
+  ...deleteObjects(data.evidence, 't/*/tile/'),
+];
+
+/** Checkpoints in the archive get their lock with their first byte. */
+export const lockArchived = (data: DataStack) => [
+  allow(['s3:PutObjectRetention'], [data.evidence.arnForObjects('t/*/checkpoint-archive/*')]),
+];
+
+/** Cosignatures, kept beside the checkpoint and published with it. */
+export const addCosignatures = (data: DataStack) => [
+  allow(
+    ['s3:PutObject'],
+    [data.evidence.arnForObjects('t/*/checkpoint'), data.evidence.arnForObjects('t/*/cosignatures/*')],
+  ),
+  ...keyThrough(data, 's3', ['kms:GenerateDataKey']),
+];
+
+/** The public key alone. */
+export const readSigningKey = (data: DataStack) => [allow(['kms:GetPublicKey'], [data.signingKey.keyArn])];
+
+/** Signs messages themselves with Ed25519; the key's own policy says the same and names who. */
+export const signCheckpoints = (data: DataStack) => [
+  ...readSigningKey(data),
+  allow(['kms:Sign'], [data.signingKey.keyArn], {
+    StringEquals: { 'kms:SigningAlgorithm': 'ED25519_SHA_512', 'kms:MessageType': 'RAW' },
+  }),
+];
+
 /** Log in to Postgres with an IAM token as one role. */
 export const login = (data: DataStack, user: string) => [allow(['rds-db:connect'], [data.loginArn(user)])];
 

@@ -9,11 +9,13 @@ import { type Inside, makeVerb, type Place, type Verb } from '../parts/function.
 import { makeDeadLetterQueue } from '../parts/queue.ts';
 import { makeSchedule } from '../parts/schedule.ts';
 import { makeAdvance } from './privacy.ts';
+import type { Proof } from './proof.ts';
 
 export interface JobsProps extends Place {
   readonly data: DataStack;
   readonly inside: Inside;
   readonly sweep: Verb;
+  readonly proof: Proof;
 }
 
 export class Jobs extends Construct {
@@ -47,6 +49,8 @@ export class Jobs extends Construct {
       verb: this.advanceRequests,
       every: Duration.minutes(settings.jobs.privacyMinutes),
     });
+    // Cosignatures are an hour old at most, also while nothing is written.
+    makeSchedule(this, 'AnchorsRegularly', { ...common, verb: props.proof.anchorSweep, every: Duration.minutes(30) });
     makeSchedule(this, 'PartitionsDaily', { ...common, verb: this.preparePartitions, every: Duration.days(1) });
   }
 }

@@ -1,6 +1,5 @@
 /** Record: accept, intake, write, sweep, and the desk for dead letters. */
-import { Duration, Stack } from 'aws-cdk-lib';
-import { EventSourceMapping, type IFunction } from 'aws-cdk-lib/aws-lambda';
+import { Stack } from 'aws-cdk-lib';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { type DataStack, writerTimeoutSeconds } from '../data-stack.ts';
@@ -17,6 +16,7 @@ import {
   send,
   writeObjects,
 } from '../parts/grants.ts';
+import { mapQueue } from '../parts/mapping.ts';
 
 export interface RecordProps extends Place {
   readonly data: DataStack;
@@ -175,29 +175,9 @@ export class Record extends Construct {
     });
 
     // No window for the critical tier: its events are searchable at once.
-    this.#map('Critical', this.writeCritical, data.critical, { batchSize: 10, writersMax: settings.record.writersMax });
-    this.#map('Bulk', this.writeBulk, data.bulk, {
-      batchSize: 200,
-      windowSeconds: settings.record.bulkWindowSeconds,
-      writersMax: settings.record.writersMax,
-    });
-  }
-
-  #map(
-    name: string,
-    verb: Verb,
-    queue: Queue,
-    how: { batchSize: number; windowSeconds?: number; writersMax: number | undefined },
-  ): void {
-    const mapping = new EventSourceMapping(this, `${name}Mapping`, {
-      target: verb.live as IFunction,
-      eventSourceArn: queue.queueArn,
-      batchSize: how.batchSize,
-      ...(how.windowSeconds === undefined ? {} : { maxBatchingWindow: Duration.seconds(how.windowSeconds) }),
-      reportBatchItemFailures: true,
-      ...(how.writersMax === undefined ? {} : { maxConcurrency: how.writersMax }),
-    });
-    // Creating a mapping checks that the role may receive.
-    mapping.node.addDependency(verb.function.role!);
+    const executionsMax = settings.record.writersMax;
+    mapQueue(this, 'Critical', this.writeCritical, data.critical, { batchSize: 10, executionsMax });
+    const windowSeconds = settings.record.bulkWindowSeconds;
+    mapQueue(this, 'Bulk', this.writeBulk, data.bulk, { batchSize: 200, windowSeconds, executionsMax });
   }
 }

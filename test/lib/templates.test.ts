@@ -11,7 +11,7 @@ const stages: readonly (readonly [string, Assembly, Resolver])[] = ['dev', 'prod
 const dev = stages[0]![1];
 const prod = stages[1]![1];
 const stateful = /^AWS::(S3::Bucket|RDS::DBCluster|KMS::Key|SQS::Queue|SNS::Topic)$/;
-const order = ['network', 'data', 'people', 'record', 'read', 'jobs', 'observe'];
+const order = ['network', 'data', 'people', 'record', 'proof', 'read', 'jobs', 'observe'];
 const byName = [...order].sort();
 
 describe.each(stages)('%s', (stage, assembly, resolve) => {
@@ -63,7 +63,7 @@ describe.each(stages)('%s', (stage, assembly, resolve) => {
 
   test('mappings report item by item and their queue outwaits six time limits', () => {
     const mappings = assembly.all('AWS::Lambda::EventSourceMapping');
-    expect(mappings).toHaveLength(2);
+    expect(mappings).toHaveLength(3);
     for (const { Properties, stack } of mappings) {
       expect(Properties.FunctionResponseTypes).toEqual(['ReportBatchItemFailures']);
       const queueArn = String(resolve.value(Properties.EventSourceArn, stack));
@@ -153,7 +153,7 @@ describe.each(stages)('%s', (stage, assembly, resolve) => {
       .all('AWS::ApiGateway::Method')
       .filter(({ Properties }) => Properties.AuthorizationType !== 'CUSTOM');
     expect(open).toHaveLength(6);
-    expect(assembly.all('AWS::ApiGateway::Method')).toHaveLength(73);
+    expect(assembly.all('AWS::ApiGateway::Method')).toHaveLength(78);
   });
 });
 

@@ -1,0 +1,89 @@
+/** Proof: the log of each tenant, sealed, proved, anchored and verified. */
+import { Construct } from 'constructs';
+import { type DataStack, proofTimeoutSeconds } from '../data-stack.ts';
+import { speaksPostgres } from '../parts/database-env.ts';
+import { type Inside, makeVerb, type Place, type Verb } from '../parts/function.ts';
+import { addCosignatures, consume, openFields, readLogs, readObjects, send } from '../parts/grants.ts';
+import { mapQueue } from '../parts/mapping.ts';
+
+export interface ProofProps extends Place {
+  readonly data: DataStack;
+  readonly inside: Inside;
+}
+
+export class Proof extends Construct {
+  readonly logs: Verb;
+  readonly tiles: Verb;
+  readonly prove: Verb;
+  readonly range: Verb;
+  readonly anchor: Verb;
+  readonly anchorSweep: Verb;
+
+  constructor(scope: Construct, id: string, props: ProofProps) {
+    super(scope, id);
+    const { data, settings } = props;
+    const database = speaksPostgres(data, settings.stage, props.inside);
+    const reading = {
+      timeoutSeconds: 29,
+      memoryMb: 1024,
+      canary: true,
+      inside: database.inside,
+      environment: { ...database.environment, EVIDENCE_BUCKET: data.evidence.bucketName },
+      permissions: [...database.permissions, ...readLogs(data)],
+    };
+    // Who takes a proof out is recorded before the answer.
+    const recording = {
+      ...reading,
+      environment: {
+        ...reading.environment,
+        CRITICAL_QUEUE_URL: data.critical.queueUrl,
+        BULK_QUEUE_URL: data.bulk.queueUrl,
+      },
+      permissions: [...reading.permissions, ...send(data.critical, data.bulk)],
+    };
+    this.logs = makeVerb(this, 'Logs', props, { ...reading, bundle: 'proof-logs' });
+    this.tiles = makeVerb(this, 'Tiles', props, { ...reading, bundle: 'proof-tiles' });
+    this.range = makeVerb(this, 'Range', props, { ...recording, bundle: 'proof-range' });
+    this.prove = makeVerb(this, 'Prove', props, {
+      ...recording,
+      bundle: 'proof-prove',
+      environment: {
+        ...recording.environment,
+        SEGMENTS_BUCKET: data.segments.bucketName,
+        TENANT_KEYS_KEY_ARN: data.tenantKeys.keyArn,
+      },
+      permissions: [
+        ...recording.permissions,
+        ...readObjects(data, data.segments, 'segments/'),
+        // Whether the fields of an erased person can still be opened.
+        ...openFields(data),
+      ],
+    });
+
+    // Outside the VPC, which has no way to a witness; they need the bucket and nothing of Postgres.
+    const asking = {
+      environment: {
+        EVIDENCE_BUCKET: data.evidence.bucketName,
+        WITNESSES: JSON.stringify(settings.proof.witnesses),
+        ANCHOR_QUEUE_URL: data.anchor.queueUrl,
+      },
+      permissions: readLogs(data),
+    };
+    this.anchor = makeVerb(this, 'Anchor', props, {
+      ...asking,
+      bundle: 'proof-anchor',
+      memoryMb: 512,
+      timeoutSeconds: proofTimeoutSeconds.anchor,
+      permissions: [...asking.permissions, ...addCosignatures(data), ...consume(data.anchor.queueArn)],
+    });
+    // A witness is asked about one log after the other; as few at once as SQS allows are kind to it.
+    mapQueue(this, 'Anchor', this.anchor, data.anchor, { batchSize: 10, executionsMax: 2 });
+    this.anchorSweep = makeVerb(this, 'AnchorSweep', props, {
+      ...asking,
+      bundle: 'proof-anchor-sweep',
+      memoryMb: 512,
+      timeoutSeconds: 300,
+      permissions: [...asking.permissions, ...send(data.anchor)],
+    });
+  }
+}

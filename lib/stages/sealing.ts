@@ -1,0 +1,131 @@
+/** Proof, the part that writes: what is committed becomes a signed tree, by announcement and by schedule. */
+import type { Construct } from 'constructs';
+import { type DataStack, proofTimeoutSeconds } from '../data-stack.ts';
+import { speaksPostgres } from '../parts/database-env.ts';
+import { signerRoleName, type signers } from '../parts/evidence.ts';
+import { makeVerb, type Verb } from '../parts/function.ts';
+import {
+  consume,
+  listObjects,
+  lockArchived,
+  readObjects,
+  readPresent,
+  readSigningKey,
+  send,
+  signCheckpoints,
+  writeLogs,
+  writeObjects,
+} from '../parts/grants.ts';
+import { mapQueue } from '../parts/mapping.ts';
+import type { ProofProps } from './proof.ts';
+
+/** What our own events about logs go through; they are critical, whatever a tenant's own rules say. */
+const recording = (data: DataStack) => ({
+  CRITICAL_QUEUE_URL: data.critical.queueUrl,
+  BULK_QUEUE_URL: data.bulk.queueUrl,
+});
+
+/** Seals what announcements tell of. Two runs on one log hold nothing up: one of them loses each race. */
+export function makeSeal(scope: Construct, props: ProofProps): Verb {
+  const { data, settings } = props;
+  const verb = makeSealer(scope, 'Seal', 'seal', props, {
+    memoryMb: 1769,
+    timeoutSeconds: proofTimeoutSeconds.seal,
+    permissions: consume(data.sealCritical.queueArn, data.sealBulk.queueArn),
+  });
+  const { criticalWindowSeconds } = settings.proof;
+  // As few as SQS allows: each has a session of Aurora, and what one leaves the next finds.
+  const few = { executionsMax: 2 };
+  mapQueue(
+    scope,
+    'SealCritical',
+    verb,
+    data.sealCritical,
+    criticalWindowSeconds === 0
+      ? { ...few, batchSize: 10 }
+      : { ...few, batchSize: 1000, windowSeconds: criticalWindowSeconds },
+  );
+  // Their queue held them back already; now many may come at once.
+  mapQueue(scope, 'SealBulk', verb, data.sealBulk, { ...few, batchSize: 1000, windowSeconds: 1 });
+  return verb;
+}
+
+/** Seals what is due, announced or not, and lets every log tell daily that it is alive. */
+export const makeSealSweep = (scope: Construct, props: ProofProps): Verb =>
+  makeSealer(scope, 'Sweep', 'sweep', props, {
+    memoryMb: 1769,
+    timeoutSeconds: 300,
+    permissions: [],
+    // Two at once would look at everything twice.
+    ...(props.settings.deploy.canary ? { reservedConcurrency: 1 } : {}),
+  });
+
+function makeSealer(
+  scope: Construct,
+  id: string,
+  name: (typeof signers)[number],
+  props: ProofProps,
+  how: Pick<Parameters<typeof makeVerb>[3], 'memoryMb' | 'timeoutSeconds' | 'permissions' | 'reservedConcurrency'>,
+): Verb {
+  const { data, settings } = props;
+  const { host, archiveLockDays, witnesses } = settings.proof;
+  const database = speaksPostgres(data, settings.stage, props.inside, 'trailkeep_sealer');
+  return makeVerb(scope, id, props, {
+    ...how,
+    bundle: `proof-${name}`,
+    roleName: signerRoleName(scope, settings.stage, name),
+    inside: database.inside,
+    environment: {
+      ...database.environment,
+      ...recording(data),
+      CONTROL_BUCKET: data.control.bucketName,
+      EVIDENCE_BUCKET: data.evidence.bucketName,
+      ...(archiveLockDays === undefined ? {} : { EVIDENCE_LOCK_DAYS: String(archiveLockDays) }),
+      SIGNING_KEY_ARN: data.signingKey.keyArn,
+      LOG_HOST: host,
+      ...(witnesses.length === 0
+        ? {}
+        : { WITNESSES: JSON.stringify(witnesses), ANCHOR_QUEUE_URL: data.anchor.queueUrl }),
+    },
+    permissions: [
+      ...database.permissions,
+      // Merge delays are in a tenant's policy.
+      ...readObjects(data, data.control, 'tenants/'),
+      ...writeLogs(data),
+      ...(archiveLockDays === undefined ? [] : lockArchived(data)),
+      ...signCheckpoints(data),
+      ...send(data.critical),
+      ...(witnesses.length === 0 ? [] : send(data.anchor)),
+      ...how.permissions,
+    ],
+  });
+}
+
+/** Brings a log back after a restore. API Gateway stops listening after 29 s; the work goes on, and a repeat tells of it. */
+export function makeRecover(scope: Construct, props: ProofProps): Verb {
+  const { data, settings } = props;
+  const database = speaksPostgres(data, settings.stage, props.inside, 'trailkeep_recovery');
+  return makeVerb(scope, 'Recover', props, {
+    bundle: 'proof-recover',
+    memoryMb: 1769,
+    timeoutSeconds: 900,
+    inside: database.inside,
+    environment: {
+      ...database.environment,
+      ...recording(data),
+      EVIDENCE_BUCKET: data.evidence.bucketName,
+      SEGMENTS_BUCKET: data.segments.bucketName,
+      SIGNING_KEY_ARN: data.signingKey.keyArn,
+      LOG_HOST: settings.proof.host,
+    },
+    permissions: [
+      ...database.permissions,
+      ...writeLogs(data),
+      ...listObjects(data.segments),
+      ...readPresent(data, data.segments, 'segments/'),
+      ...writeObjects(data, data.segments, 'segments/'),
+      ...readSigningKey(data),
+      ...send(data.critical),
+    ],
+  });
+}
