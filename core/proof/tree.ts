@@ -91,11 +91,6 @@ export interface ConsistencyProof {
  * it takes its own root as `root1` and an empty proof.
  */
 export function verifyConsistency(c: Hasher, { size1, size2, root1, root2, proof }: ConsistencyProof): boolean {
-  if (!isCount(size1) || !isCount(size2) || !isHash(root2)) return false;
-  if (size1 === 0) {
-    const empty = emptyRoot(c);
-    return proof.length === 0 && sameBytes(root1, empty) && (size2 > 0 || sameBytes(root2, empty));
-  }
   return verifySubtreeConsistency(c, { start: 0, end: size1, size: size2, subtreeRoot: root1, root: root2, proof });
 }
 
@@ -137,14 +132,19 @@ export interface SubtreeConsistencyProof {
   readonly proof: readonly Uint8Array[];
 }
 
-/** Whether the subtree with this hash is part of the tree with this root. */
+/** Whether the subtree with this hash is part of the tree with this root. The empty one is part of every tree. */
 export function verifySubtreeConsistency(
   c: Hasher,
   { start, end, size, subtreeRoot, root, proof }: SubtreeConsistencyProof,
 ): boolean {
-  if (!isSubtree(start, end) || !isCount(size) || end > size || !isHash(subtreeRoot) || !proof.every(isHash)) {
-    return false;
+  if (!isCount(start) || !isCount(end) || !isCount(size) || end > size) return false;
+  // Of nothing, and of everything, nothing has to be hashed.
+  if (start === end) {
+    const empty = emptyRoot(c);
+    return proof.length === 0 && sameBytes(subtreeRoot, empty) && (size > 0 || sameBytes(root, empty));
   }
+  if (start === 0 && end === size) return proof.length === 0 && sameBytes(subtreeRoot, root);
+  if (!isSubtree(start, end) || !isHash(subtreeRoot) || !proof.every(isHash)) return false;
   let first = start;
   let second = end - 1;
   let last = size - 1;
