@@ -23,36 +23,47 @@ interface Write {
   readonly ifNoneMatch: boolean;
 }
 
-/** Conditions that S3 keeps; a run without one of them shows what it is good for. */
-export interface Conditions {
-  readonly ifMatch: boolean;
-  readonly ifNoneMatch: boolean;
+/** Conditions that S3 keeps for a key; a run without one of them shows what it is good for. */
+export type Conditions = (key: string) => { readonly ifMatch: boolean; readonly ifNoneMatch: boolean };
+
+/** Sees every change, at the moment it happens. */
+export interface Watcher {
+  wrote(key: string, bytes: Uint8Array): void;
+  removed(key: string): void;
 }
 
 export class Bucket {
   readonly objects = new Map<string, Stored>();
   /** Everything that was ever written below a key, the newest last: removing adds a marker and takes nothing away. */
   readonly versions = new Map<string, Uint8Array[]>();
-  readonly conditions: Conditions;
   writes = 0;
+  readonly #watcher: Watcher;
+  readonly #conditions: Conditions;
   #etag = 0;
 
-  constructor(conditions: Conditions = { ifMatch: true, ifNoneMatch: true }) {
-    this.conditions = conditions;
+  constructor(watcher: Watcher, conditions: Conditions = () => ({ ifMatch: true, ifNoneMatch: true })) {
+    this.#watcher = watcher;
+    this.#conditions = conditions;
   }
 
   /** Entity tag of what was written; undefined when a condition did not hold. */
   put({ key, bytes, ifMatch, ifNoneMatch }: Write): string | undefined {
     const there = this.objects.get(key);
-    if (this.conditions.ifNoneMatch && ifNoneMatch && there) return undefined;
-    if (this.conditions.ifMatch && ifMatch !== undefined && there?.etag !== ifMatch) return undefined;
+    const kept = this.#conditions(key);
+    if (kept.ifNoneMatch && ifNoneMatch && there) return undefined;
+    if (kept.ifMatch && ifMatch !== undefined && there?.etag !== ifMatch) return undefined;
     const etag = `"${++this.#etag}"`;
     this.objects.set(key, { bytes, etag });
     const versions = this.versions.get(key);
     if (versions) versions.push(bytes);
     else this.versions.set(key, [bytes]);
     this.writes++;
+    this.#watcher.wrote(key, bytes);
     return etag;
+  }
+
+  remove(key: string): void {
+    if (this.objects.delete(key)) this.#watcher.removed(key);
   }
 
   /** Keys below a prefix in the order of their bytes. */
@@ -138,7 +149,7 @@ export function clientOf(scheduler: Scheduler, worker: Worker, bucket: Bucket, p
       worker,
       'S3',
       () => {
-        for (const { Key } of command.input.Delete?.Objects ?? []) bucket.objects.delete(Key!);
+        for (const { Key } of command.input.Delete?.Objects ?? []) bucket.remove(Key!);
         return {};
       },
       options,

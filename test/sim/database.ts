@@ -73,7 +73,22 @@ export interface Snapshot {
   readonly takenAt: number;
 }
 
+/** What ever happened, whatever a restore made of it. */
+export interface History {
+  /** Texts of checkpoints whose signed notes were kept. */
+  readonly notes: Set<string>;
+  /** Checkpoints that could be signed, as `origin`, size and root in hex. */
+  readonly claims: Set<string>;
+  freezes: number;
+  recoveries: number;
+}
+
+/** The name of a checkpoint in the history. */
+export const claimName = (origin: string, size: number, root: Uint8Array): string =>
+  `${origin} ${size} ${Buffer.from(root).toString('hex')}`;
+
 export class Database {
+  readonly history: History = { notes: new Set(), claims: new Set(), freezes: 0, recoveries: 0 };
   tables: Tables = {
     events: new Map(),
     messages: new Map(),

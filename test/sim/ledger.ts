@@ -29,7 +29,8 @@ export class ImmediateLedger implements Immediate<Ledger> {
   }
 
   commit(segment: Segment, lines: readonly EventLine[], leaves: readonly Leaf[]): CommitResult {
-    if (this.#database.tables.segments.has(segment.id)) throw new Problem('conflict', 'the segment is committed already');
+    if (this.#database.tables.segments.has(segment.id))
+      throw new Problem('conflict', 'the segment is committed already');
     return this.#store(segment, lines, leaves, segment.parts.length);
   }
 

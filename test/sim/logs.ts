@@ -1,9 +1,18 @@
 /** Logs over the simulated database: what stores/postgres/logs.ts does, each method one transaction. */
-import { nodeProofCrypto } from '#stores/crypto/proof-crypto.ts';
+
 import { sameBytes } from '#core/proof/bytes.ts';
-import type { Expected, FreezeReason, LogLedger, LogRecord, LogTenants, OutboxPart, Pending } from '#core/proof/ports.ts';
+import type {
+  Expected,
+  FreezeReason,
+  LogLedger,
+  LogRecord,
+  LogTenants,
+  OutboxPart,
+  Pending,
+} from '#core/proof/ports.ts';
 import { emptyRoot } from '#core/proof/tree.ts';
-import type { Database, LogRow } from './database.ts';
+import { nodeProofCrypto } from '#stores/crypto/proof-crypto.ts';
+import { claimName, type Database, type LogRow } from './database.ts';
 import type { Immediate } from './ledger.ts';
 
 type Fence = Pick<Expected, 'epoch' | 'incarnation'>;
@@ -68,15 +77,19 @@ export class ImmediateLogs implements Immediate<LogLedger> {
     tenant: string,
     expected: Expected,
   ): { readonly root: Uint8Array; readonly epoch: number; readonly note?: string } | undefined {
-    if (!this.expected(tenant, expected)) return undefined;
+    const row = this.expected(tenant, expected);
+    if (!row) return undefined;
     const { checkpoints } = this.database.tables;
     const name = `${tenant}/${expected.size}`;
     if (!checkpoints.has(name)) checkpoints.set(name, { root: expected.root, epoch: expected.epoch });
-    return checkpoints.get(name)!;
+    const claim = checkpoints.get(name)!;
+    this.database.history.claims.add(claimName(row.origin, expected.size, claim.root));
+    return claim;
   }
 
   keepNote(tenant: string, size: number, note: string): void {
     const { checkpoints } = this.database.tables;
+    this.database.history.notes.add(note.slice(0, note.indexOf('\n\n') + 1));
     const row = checkpoints.get(`${tenant}/${size}`);
     if (row && row.note === undefined) checkpoints.set(`${tenant}/${size}`, { ...row, note });
   }
@@ -98,6 +111,7 @@ export class ImmediateLogs implements Immediate<LogLedger> {
   freeze(tenant: string, reason: FreezeReason, epoch: number): boolean {
     const row = this.database.tables.logs.get(tenant);
     if (!row || row.epoch !== epoch || !takesLeaves(row)) return false;
+    this.database.history.freezes++;
     return this.replace(row, { state: 'frozen', frozenAt: new Date(this.database.now), frozenReason: reason });
   }
 
@@ -157,7 +171,8 @@ export class ImmediateLogs implements Immediate<LogLedger> {
 }
 
 /** As Postgres counts: neither frozen nor retired. */
-export const takesLeaves = ({ state }: Pick<LogRow, 'state'>): boolean => state === 'initializing' || state === 'active';
+export const takesLeaves = ({ state }: Pick<LogRow, 'state'>): boolean =>
+  state === 'initializing' || state === 'active';
 
 /** The tenants of a run. */
 export const immediateTenants = (tenants: readonly string[]): Immediate<LogTenants> => ({

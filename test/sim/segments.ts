@@ -30,10 +30,7 @@ export function segmentsOf(scheduler: Scheduler, worker: Worker, stored: Segment
       const segment = segmentOf(plan, { bytes, sha256: '00'.repeat(32), offsets });
       if (stored.has(plan.key)) throw new Problem('conflict', `The segment ${plan.key} exists already.`);
       const body = plan.blocks.flatMap(({ lines }) => [...lines]);
-      await Promise.all([
-        call(() => change(plan.key, { body })),
-        call(() => change(plan.key, { sidecar: segment })),
-      ]);
+      await Promise.all([call(() => change(plan.key, { body })), call(() => change(plan.key, { sidecar: segment }))]);
       return segment;
     },
 

@@ -1,0 +1,107 @@
+/** One run of a seed: faults for a while, then none until everything has healed, then the oracles. */
+import { Actors } from './actors.ts';
+import { type FaultCounts, healed } from './faults.ts';
+import type { Mode } from './modes.ts';
+import { judge } from './oracles.ts';
+import type { Removal } from './removals.ts';
+import { World } from './world.ts';
+
+const minute = 60_000;
+/** What has not healed by then is stuck. */
+const healMs = 6 * 60 * minute;
+
+export interface Outcome {
+  readonly seed: number;
+  readonly mode: string;
+  /** `oracle: what`, in the order they were seen. */
+  readonly violations: readonly string[];
+  readonly faults: FaultCounts;
+  readonly events: number;
+  readonly leaves: number;
+  readonly checkpoints: number;
+  readonly signatures: number;
+  readonly signedInVain: number;
+  readonly freezes: number;
+  readonly recoveries: number;
+  readonly steps: number;
+  /** Equal for equal runs. */
+  readonly trace: number;
+}
+
+/** Runs a seed in a mode, without a protection if one is named. */
+export async function simulate(seed: number, mode: Mode, removed?: Removal): Promise<Outcome> {
+  const world = new World(seed, mode, removed);
+  const { scheduler } = world;
+  const actors = new Actors(world);
+  const until = scheduler.now + scheduler.random.between(20, 40) * minute;
+  actors.produce(scheduler.random.between(20, 60), until);
+  actors.schedule();
+  if (mode.restores !== 'none') planRestores(world, until);
+  await scheduler.run(until);
+  scheduler.rates = healed;
+  world.database.skewMs = 0;
+  let whole = false;
+  const look = () => {
+    whole = isWhole(world, actors);
+    scheduler.after(minute, look);
+  };
+  look();
+  if (!(await scheduler.run(until + healMs, () => whole))) world.violated('stuck', stuckBy(world, actors));
+  const leaves = await judge(world);
+  return {
+    seed,
+    mode: mode.name,
+    violations: world.violations,
+    faults: scheduler.counts,
+    events: world.accepted.size,
+    leaves,
+    checkpoints: world.auditor.published.length,
+    signatures: world.key.signed.length,
+    signedInVain: world.signedInVain,
+    freezes: world.database.history.freezes,
+    recoveries: world.database.history.recoveries,
+    steps: scheduler.steps,
+    trace: scheduler.trace,
+  };
+}
+
+function planRestores(world: World, until: number): void {
+  const { scheduler } = world;
+  const snapshot = () => {
+    if (scheduler.now >= until) return;
+    world.takeSnapshot();
+    scheduler.after(scheduler.random.around(2 * minute), snapshot);
+  };
+  snapshot();
+  const from = scheduler.now;
+  const restores = scheduler.random.between(1, 3);
+  for (let n = 0; n < restores; n++) {
+    scheduler.at(from + (until - from) * (0.2 + 0.8 * scheduler.random.next()), () => world.restore());
+  }
+}
+
+/** Whether all that was accepted is published and nobody has anything left to do. */
+function isWhole(world: World, actors: Actors): boolean {
+  if (!actors.isSilent || actors.queues.size > 0 || world.scheduler.live.size > 0) return false;
+  const { tables } = world.database;
+  for (const [tenant, { leaves }] of tables.counters) {
+    const log = tables.logs.get(tenant);
+    if (log?.state !== 'active' || log.publishedSize !== leaves) return false;
+  }
+  const committed = new Set<string>();
+  for (const { segment } of tables.segments.values()) {
+    for (const { event } of world.segments.get(segment.key)?.body ?? []) committed.add(event.id);
+  }
+  for (const id of world.accepted) if (!committed.has(id)) return false;
+  return true;
+}
+
+function stuckBy(world: World, actors: Actors): string {
+  const { tables } = world.database;
+  const logs = [...tables.counters].map(([tenant, { leaves }]) => {
+    const log = tables.logs.get(tenant);
+    return `${log?.state ?? 'no log'} ${log?.frozenReason ?? ''} ${log?.publishedSize ?? 0}/${log?.archivedSize}/${log?.size}/${leaves}`;
+  });
+  const workers = [...world.scheduler.live].map(({ name }) => name);
+  return `${logs.join(', ')}; ${actors.queues.size} messages; working: ${workers.join(' ') || 'nobody'}`;
+}
