@@ -119,4 +119,29 @@ export const exceptions: readonly Exception[] = [
     expires: by,
     reason: 'SQS moves what fails by its redrive policy; a destination is for streams.',
   },
+  // The witness, which is a platform of its own.
+  {
+    rule: /^AwsSolutions-(APIG4|COG4)$/,
+    path: /-witness\/Api\/Default\//,
+    expires: by,
+    reason: 'The signature on a checkpoint says who asks, as C2SP tlog-witness has it; what is shown is public.',
+  },
+  {
+    rule: /^AwsSolutions-APIG2$/,
+    path: /-witness\/Api\/Resource$/,
+    expires: by,
+    reason: 'Bodies are signed notes, which no validator of API Gateway can read.',
+  },
+  {
+    rule: /^AwsSolutions-IAM5\[Resource::<State.*\.Arn>\/logs\/\*\]$/,
+    path: /-witness\/WitnessRole\/DefaultPolicy\/Resource$/,
+    expires: by,
+    reason: 'One object for each log, made when it is first cosigned.',
+  },
+  {
+    rule: /^AwsSolutions-S1$/,
+    path: /-witness\/State\/Resource$/,
+    expires: by,
+    reason: 'Every object says who signed it and when; its versions are the trail of its changes.',
+  },
 ];

@@ -75,6 +75,13 @@ export interface Settings {
     /** Who cosigns checkpoints. `vkey` is the witness's verifier key (C2SP signed-note). */
     readonly witnesses: readonly { readonly name: string; readonly url: string; readonly vkey: string }[];
   };
+  /** A witness that is deployed from here, into another account: see witness-stack.ts. */
+  readonly witness: {
+    /** Name of its key, best an address of its own. Whoever trusts it configures it, so it never changes. */
+    readonly name: string;
+    /** Logs that it knows, a rule each, as docs/guides/witness.md says. */
+    readonly logs: readonly string[];
+  };
   readonly deploy: {
     /** Shift API functions by CodeDeploy, with rollback on errors; otherwise all at once. */
     readonly canary: boolean;
@@ -103,6 +110,7 @@ const dev: Settings = {
   jobs: { sweepMinutes: 1440, privacyMinutes: 720 },
   // Whoever tries it wants to see proofs at once; a seal costs four requests.
   proof: { host: 'trailkeep.local', criticalWindowSeconds: 0, bulkDelaySeconds: 0, sweepMinutes: 720, witnesses: [] },
+  witness: { name: 'witness.trailkeep.local/dev', logs: [] },
   deploy: { canary: false },
   observe: { alarms: false, logRetentionDays: 14 },
 };
@@ -132,6 +140,7 @@ const prod: Settings = {
     archiveLockDays: 730,
     witnesses: [],
   },
+  witness: { name: 'witness.example.com/prod', logs: [] },
   deploy: { canary: true },
   observe: { alarms: true, logRetentionDays: 365 },
 };

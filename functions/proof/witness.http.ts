@@ -6,7 +6,7 @@
  * whose checkpoint was not kept never leaves this function.
  */
 import type { ProofCrypto, Signer } from '#core/proof/crypto.ts';
-import { cosignatureType, textOf, type Verifier, verifierOf } from '#core/proof/note.ts';
+import { cosignatureType, formatVerifier, textOf, type Verifier, verifierOf } from '#core/proof/note.ts';
 import {
   admit,
   compare,
@@ -39,8 +39,13 @@ export interface WitnessPorts {
 
 export async function witness(ports: WitnessPorts, request: HttpRequest): Promise<HttpResponse> {
   if (request.params.originHash !== undefined) return showCheckpoint(ports, request.params.originHash);
-  if (request.method !== 'POST') return text(405, 'Post a checkpoint.\n');
+  if (request.method !== 'POST') return showKey(ports);
   return addCheckpoint(ports, request);
+}
+
+/** The verifier key, for whoever sets up a log: to be compared with what KMS says, and never to be fetched by a program. */
+async function showKey({ crypto, name, signer }: WitnessPorts): Promise<HttpResponse> {
+  return text(200, `${formatVerifier(crypto, name, cosignatureType, await signer.publicKey())}\n`);
 }
 
 async function showCheckpoint({ store }: WitnessPorts, hash: string): Promise<HttpResponse> {

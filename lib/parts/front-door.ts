@@ -9,26 +9,20 @@
  * otherwise read it as text and break it. Base64 makes Lambda's 6 MB limit 4.4 MB on the wire; more is
  * answered 413, and a gzipped body of that size holds far more than one batch may.
  */
-import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { Duration } from 'aws-cdk-lib';
 import {
-  AccessLogField,
-  AccessLogFormat,
   AuthorizationType,
-  EndpointType,
   IdentitySource,
-  Integration,
-  IntegrationType,
   type IResource,
-  LogGroupLogDestination,
   RequestAuthorizer,
   ResponseType,
-  RestApi,
+  type RestApi,
 } from 'aws-cdk-lib/aws-apigateway';
 import { CfnPermission, type IFunction } from 'aws-cdk-lib/aws-lambda';
-import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { Settings } from '../settings.ts';
 import type { Verb } from './function.ts';
+import { handsTo, makeRestApi } from './rest-api.ts';
 
 export interface FrontDoorProps {
   readonly settings: Settings;
@@ -121,39 +115,8 @@ export class FrontDoor extends Construct {
 
   constructor(scope: Construct, id: string, { settings, authenticate }: FrontDoorProps) {
     super(scope, id);
-    const logGroup = new LogGroup(this, 'AccessLogs', {
-      retention: settings.observe.logRetentionDays as RetentionDays,
-      removalPolicy: settings.removal === 'retain' ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
-    });
-    this.api = new RestApi(this, 'Api', {
-      restApiName: `trailkeep-${settings.stage}`,
-      endpointTypes: [EndpointType.REGIONAL],
-      binaryMediaTypes: ['*/*'],
-      cloudWatchRole: false,
-      deployOptions: {
-        stageName: 'live',
-        tracingEnabled: true,
-        throttlingRateLimit: settings.api.ratePerSecond,
-        throttlingBurstLimit: settings.api.burst,
-        // Access logs only: execution logs would hold bodies, which hold people.
-        accessLogDestination: new LogGroupLogDestination(logGroup),
-        accessLogFormat: AccessLogFormat.custom(
-          JSON.stringify({
-            requestId: AccessLogField.contextRequestId(),
-            at: AccessLogField.contextRequestTimeEpoch(),
-            method: AccessLogField.contextHttpMethod(),
-            route: AccessLogField.contextResourcePath(),
-            status: AccessLogField.contextStatus(),
-            ms: AccessLogField.contextResponseLatency(),
-            bytes: AccessLogField.contextResponseLength(),
-            ip: AccessLogField.contextIdentitySourceIp(),
-            tenant: AccessLogField.contextAuthorizer('tenant'),
-            keyId: AccessLogField.contextAuthorizer('keyId'),
-            error: AccessLogField.contextErrorResponseType(),
-          }),
-        ),
-      },
-    });
+    const { ratePerSecond, burst } = settings.api;
+    this.api = makeRestApi(this, { settings, name: `trailkeep-${settings.stage}`, ratePerSecond, burst });
     this.#authorizer = new RequestAuthorizer(this, 'Authorizer', {
       handler: authenticate.live as IFunction,
       identitySources: [IdentitySource.header('Authorization')],
@@ -188,18 +151,7 @@ export class FrontDoor extends Construct {
   }
 
   #add(path: string, methods: readonly string[], verb: Verb, how: object): void {
-    const uri = Stack.of(this).formatArn({
-      service: 'apigateway',
-      account: 'lambda',
-      resource: 'path',
-      resourceName: `2015-03-31/functions/${verb.live.functionArn}/invocations`,
-    });
-    const integration = new Integration({
-      type: IntegrationType.AWS_PROXY,
-      integrationHttpMethod: 'POST',
-      uri,
-      options: { timeout: Duration.seconds(29) },
-    });
+    const integration = handsTo(this, verb);
     const resource: IResource = this.api.root.resourceForPath(path);
     for (const method of methods) resource.addMethod(method, integration, how);
     this.#permit(verb);

@@ -157,10 +157,6 @@ describe('400', () => {
   test('a body without end is not read (413)', async () => {
     expect((await post('x'.repeat(200_000))).status).toBe(413);
   });
-
-  test('another method (405)', async () => {
-    expect((await post(formatAddCheckpoint({ old: 0, proof: [], note: note() }), 'GET')).status).toBe(405);
-  });
 });
 
 describe('404: the origin is unknown', () => {
@@ -344,6 +340,11 @@ describe('the record', () => {
     await expect(add(0, 20)).rejects.toThrow('wrong signature');
     expect(store.history).toEqual([]);
   });
+});
+
+test('the verifier key can be seen', async () => {
+  const { name, type, publicKey } = verifier;
+  expect((await post(undefined, 'GET')).body).toBe(`${formatVerifier(c, name, type, publicKey)}\n`);
 });
 
 describe('monitors', () => {
