@@ -108,7 +108,7 @@ export class ImmediateLedger implements Immediate<Ledger> {
       const counter = tables.counters.get(part.tenant) ?? { seq: 0n, leaves: 0, lastTime: 0 };
       const seq = counter.seq + 1n;
       const firstLeaf = counter.leaves;
-      const time = Math.max(now, counter.lastTime);
+      const time = this.timeOf(now, counter.lastTime);
       tables.counters.set(part.tenant, { seq, leaves: firstLeaf + part.events, lastTime: time });
       const outbox = { seq, firstLeaf, tier, time, leaves: own, committedAt: now };
       tables.outbox.set(part.tenant, [...database.outboxOf(part.tenant), outbox]);
@@ -117,6 +117,11 @@ export class ImmediateLedger implements Immediate<Ledger> {
       return row;
     });
     return { stored: true, parts };
+  }
+
+  /** `t` of a part's leaves, by the server's clock and the time of the part before. */
+  protected timeOf(now: number, lastTime: number): number {
+    return Math.max(now, lastTime);
   }
 
   /** Whether a commit is undone for what is known already. */

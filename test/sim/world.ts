@@ -89,7 +89,10 @@ export class World {
   #signs(message: string): void {
     const checkpoint = parseCheckpoint(message);
     const log = [...this.database.tables.logs.values()].find(({ origin }) => origin === checkpoint?.origin);
-    if (!checkpoint) return this.violated('signed', 'something else than a checkpoint was signed');
+    if (!checkpoint) {
+      this.violated('signed', 'something else than a checkpoint was signed');
+      return;
+    }
     if (!this.database.history.claims.has(claimName(checkpoint.origin, checkpoint.size, checkpoint.root))) {
       this.violated('signed', `size ${checkpoint.size} was signed and not claimed`);
     }
