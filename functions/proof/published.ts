@@ -5,6 +5,7 @@ import { parseNote } from '#core/proof/note.ts';
 import type { LogStore } from '#core/proof/ports.ts';
 import type { TileReader } from '#core/proof/prove.ts';
 import type { LeafCatalogue, LeafStatus } from '#core/proof/read-ports.ts';
+import { readFile } from './read-file.ts';
 
 export interface LogPorts {
   readonly leaves: LeafCatalogue;
@@ -47,7 +48,7 @@ export async function publishedLog(
     throw new Error(`what is published of ${status.log.origin} is no checkpoint of it, or has no key`);
   }
   const { origin, size } = checkpoint;
-  return { slug, origin, size, note, verifier, read: (path) => ports.store.get(slug, path) };
+  return { slug, origin, size, note, verifier, read: (path) => readFile(ports.store, slug, path) };
 }
 
 /** The keys of `keys.txt`, the newest first. */

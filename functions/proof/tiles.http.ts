@@ -9,13 +9,13 @@ import type { Guard } from '#core/access/guard.ts';
 import { Problem } from '#core/event/problem.ts';
 import type { LogStore } from '#core/proof/ports.ts';
 import type { LeafCatalogue } from '#core/proof/read-ports.ts';
-import { decodeBundle, encodeBundle, entriesPath, parseTilePath, tilePath, tileWidth } from '#core/proof/tiles.ts';
-import { hashBytes } from '#core/proof/tree.ts';
+import { parseTilePath } from '#core/proof/tiles.ts';
 import { circumstancesOf } from '#functions/runtime/circumstances.ts';
 import { onHttp } from '#functions/runtime/http.ts';
 import { openGuard, openLeaves, openLogStore } from '#functions/runtime/open.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
 import { requireWholeTenant } from '#functions/runtime/whole-tenant.ts';
+import { readFile } from './read-file.ts';
 
 export interface TilesPorts {
   readonly guard: Pick<Guard, 'require'>;
@@ -40,24 +40,13 @@ export async function tiles(ports: TilesPorts, request: HttpRequest): Promise<Ht
       body: new TextDecoder().decode(bytes),
     };
   }
-  const bytes = await tileOf(ports.store, slug, path);
+  const bytes = parseTilePath(path) && (await readFile(ports.store, slug, path));
   if (!bytes) throw nothing();
   return {
     status: 200,
     headers: { 'content-type': 'application/octet-stream', 'cache-control': 'private, max-age=604800, immutable' },
     body: bytes,
   };
-}
-
-async function tileOf(store: TilesPorts['store'], slug: string, path: string): Promise<Uint8Array | undefined> {
-  const place = parseTilePath(path);
-  if (!place) return undefined;
-  const { level, n, width } = place;
-  const bytes = await store.get(slug, path);
-  if (bytes || width === tileWidth) return bytes;
-  const full = await store.get(slug, level === 'entries' ? entriesPath(n) : tilePath(level, n));
-  if (!full) return undefined;
-  return level === 'entries' ? encodeBundle(decodeBundle(full).slice(0, width)) : full.slice(0, width * hashBytes);
 }
 
 const nothing = (): Problem => new Problem('not_found', 'There is nothing here.');

@@ -56,6 +56,8 @@ export interface Env {
   WITNESSES: string;
   /** Queue of logs whose published checkpoint witnesses are to see. */
   ANCHOR_QUEUE_URL: string;
+  /** Queue of exports that are to be built; it holds each message back for some seconds. */
+  EXPORT_QUEUE_URL: string;
   /** Of a witness: name of its key, the key, and where it keeps what it cosigned. */
   WITNESS_NAME: string;
   WITNESS_KEY_ARN: string;

@@ -34,6 +34,7 @@ import { createCatalogue } from '#stores/postgres/catalogue.ts';
 import { connect } from '#stores/postgres/connect.ts';
 import { createCriticalEvents } from '#stores/postgres/critical-events.ts';
 import { createDeliveries } from '#stores/postgres/deliveries.ts';
+import { createExports } from '#stores/postgres/exports.ts';
 import { createHolds } from '#stores/postgres/holds.ts';
 import { createIssuerRegistry } from '#stores/postgres/issuers.ts';
 import { createKeyLifecycle } from '#stores/postgres/key-lifecycle.ts';
@@ -54,6 +55,7 @@ import { TenantKeyStore } from '#stores/privacy/tenant-keys.ts';
 import { SegmentBlocks } from '#stores/s3/block-reader.ts';
 import { S3Claims } from '#stores/s3/claims.ts';
 import { S3Control, S3Publisher } from '#stores/s3/control.ts';
+import { S3ExportParts } from '#stores/s3/export-parts.ts';
 import { S3LogDirectory } from '#stores/s3/log-directory.ts';
 import { S3LogStore } from '#stores/s3/log-store.ts';
 import { S3Packages } from '#stores/s3/packages.ts';
@@ -248,6 +250,11 @@ export const openLogHost = () => readEnv('LOG_HOST').LOG_HOST;
 /** Names of logs: 26 characters of base32, 130 random bits. */
 export const openNewSlug = () => () =>
   Array.from(randomBytes(26), (byte) => 'abcdefghijklmnopqrstuvwxyz234567'[byte & 31]).join('');
+
+// Exports for auditors.
+export const openExports = async () => createExports(sql(), await contextKey());
+export const openExportParts = () => new S3ExportParts(s3(), readEnv('CONTROL_BUCKET').CONTROL_BUCKET);
+export const openExportQueue = () => new SqsOutlet(sqs(), readEnv('EXPORT_QUEUE_URL').EXPORT_QUEUE_URL);
 
 // Witnesses: those that cosign for us, and being one.
 export const openWitnessAddresses = () => JSON.parse(readOptionalEnv('WITNESSES') ?? '[]') as WitnessAddress[];
