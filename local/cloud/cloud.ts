@@ -87,8 +87,9 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     ...place,
     targets: {
       toQueue: async (arn, body, attributes) => {
-        sqs.deliver(arn, body, attributes);
+        const delivered = sqs.deliver(arn, body, attributes);
         await sqs.flushed();
+        return delivered;
       },
       toFunction: (arn, event) => lambda.start(arn, event),
     },

@@ -22,12 +22,12 @@ type Attributes = Readonly<Record<string, MessageAttribute>>;
 
 /** Where announcements go. */
 export interface SnsTargets {
-  /** Resolves when the queue keeps the message. A queue that is gone gets nothing. */
-  toQueue(arn: string, body: string, attributes: Attributes): Promise<void>;
+  /** Resolves when the queue keeps the message; false when there is no such queue. */
+  toQueue(arn: string, body: string, attributes: Attributes): Promise<boolean>;
   toFunction(arn: string, event: string): void;
 }
 
-const known = ['RawMessageDelivery', 'FilterPolicy', 'FilterPolicyScope'];
+const known = ['RawMessageDelivery', 'FilterPolicy', 'FilterPolicyScope', 'RedrivePolicy'];
 const messageBytesMax = 256 * 1024;
 
 export class Sns implements Service {
@@ -161,7 +161,7 @@ export class Sns implements Service {
     },
   ): Promise<void> {
     if (protocol === 'sqs' && settings.RawMessageDelivery === 'true') {
-      return this.#targets.toQueue(endpoint, letter.message, letter.attributes);
+      return this.#toQueue(endpoint, settings, letter.message, letter.attributes);
     }
     const envelope = {
       Type: 'Notification',
@@ -176,9 +176,21 @@ export class Sns implements Service {
         ]),
       ),
     };
-    if (protocol === 'sqs') return this.#targets.toQueue(endpoint, JSON.stringify(envelope), {});
+    if (protocol === 'sqs') return this.#toQueue(endpoint, settings, JSON.stringify(envelope), {});
     const record = { EventSource: 'aws:sns', EventVersion: '1.0', EventSubscriptionArn: arn, Sns: envelope };
     this.#targets.toFunction(endpoint, JSON.stringify({ Records: [record] }));
+  }
+
+  /** What was for a queue that is gone goes to the subscription's dead-letter queue, when it has one. */
+  async #toQueue(
+    queueArn: string,
+    { RedrivePolicy }: Subscription['attributes'],
+    body: string,
+    attributes: Attributes,
+  ): Promise<void> {
+    if ((await this.#targets.toQueue(queueArn, body, attributes)) || RedrivePolicy === undefined) return;
+    const { deadLetterTargetArn } = JSON.parse(RedrivePolicy) as { readonly deadLetterTargetArn: string };
+    await this.#targets.toQueue(deadLetterTargetArn, body, attributes);
   }
 
   #save(): void {

@@ -90,13 +90,14 @@ export class Sqs implements Service {
   urlOf = (name: string): string => `${this.#base()}/${this.#account}/${name}`;
 
   /** Puts a message on a queue by its ARN: for SNS. */
-  deliver(arn: string, body: string, attributes?: Readonly<Record<string, MessageAttribute>>): void {
+  deliver(arn: string, body: string, attributes?: Readonly<Record<string, MessageAttribute>>): boolean {
     const queue = this.#byArn(arn);
-    if (queue)
-      this.#put(
-        queue,
-        this.#message(queue, { MessageBody: body, ...(attributes ? { MessageAttributes: attributes } : {}) }),
-      );
+    if (!queue) return false;
+    this.#put(
+      queue,
+      this.#message(queue, { MessageBody: body, ...(attributes ? { MessageAttributes: attributes } : {}) }),
+    );
+    return true;
   }
 
   /** Resolves when everything so far would survive a kill. */

@@ -67,6 +67,15 @@ describe('SNS', () => {
     expect(await received(filtered!)).toEqual([]);
   });
 
+  test('what a queue that is gone cannot take goes where its subscription says', async () => {
+    const { TopicArn } = await cloud.clients.sns.send(new CreateTopicCommand({ Name: 'lost' }));
+    const dead = cloud.sqs.createQueue('lost-letters');
+    const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: cloud.sqs.arnOf('lost-letters') });
+    await subscribe(TopicArn!, 'never-made', { RawMessageDelivery: 'true', RedrivePolicy });
+    await cloud.clients.sns.send(new PublishCommand({ TopicArn, Message: 'found again' }));
+    expect((await received(dead)).map(({ Body }) => Body)).toEqual(['found again']);
+  });
+
   test('refuses an unknown topic, an unknown protocol and an unknown operation', async () => {
     const { sns } = cloud.clients;
     const TopicArn = cloud.sns.createTopic('refusing');
