@@ -430,7 +430,7 @@ alter table proof.checkpoint force row level security;
 create policy tenant on proof.checkpoint for * to trailkeep_app, trailkeep_recovery, trailkeep_sealer
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant SELECT on proof.checkpoint to trailkeep_app;
-grant INSERT, SELECT, UPDATE (note, signed_at) on proof.checkpoint to trailkeep_recovery;
+grant INSERT, SELECT, UPDATE (epoch, note, root, signed_at) on proof.checkpoint to trailkeep_recovery;
 grant INSERT, SELECT, UPDATE (note, signed_at) on proof.checkpoint to trailkeep_sealer;
 
 create table proof.export (
@@ -483,6 +483,7 @@ create table proof.log (
   published_size bigint default 0 not null,
   frozen_at timestamp with time zone,
   frozen_reason text,
+  recovering_since timestamp with time zone,
   created_at timestamp with time zone default now() not null,
   constraint log_check CHECK (((published_size <= archived_size) AND (archived_size <= size))),
   constraint log_check1 CHECK ((((state = 'frozen'::text) = (frozen_at IS NOT NULL)) AND ((frozen_at IS NULL) = (frozen_reason IS NULL)))),
@@ -497,7 +498,7 @@ alter table proof.log force row level security;
 create policy tenant on proof.log for * to trailkeep_app, trailkeep_recovery, trailkeep_sealer
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant SELECT on proof.log to trailkeep_app;
-grant SELECT, UPDATE (archived_size, edge, epoch, frozen_at, frozen_reason, published_size, root, size, state) on proof.log to trailkeep_recovery;
+grant SELECT, UPDATE (archived_size, edge, epoch, frozen_at, frozen_reason, published_size, recovering_since, root, size, state) on proof.log to trailkeep_recovery;
 grant INSERT, SELECT, UPDATE (archived_size, edge, frozen_at, frozen_reason, published_size, root, size, state) on proof.log to trailkeep_sealer;
 
 create table proof.outbox (
@@ -709,6 +710,7 @@ end $function$
 ;
 alter function record.ensure_partitions(date,integer) owner to trailkeep_owner;
 grant execute on function record.ensure_partitions(date,integer) to trailkeep_app;
+grant execute on function record.ensure_partitions(date,integer) to trailkeep_recovery;
 
 CREATE OR REPLACE FUNCTION record.month_floor(month date)
  RETURNS uuid

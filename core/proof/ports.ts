@@ -1,4 +1,5 @@
 /** The places that the log lives in. Each comment is the promise its driver keeps. */
+import type { Tier } from '../event/event.ts';
 import type { EventLine } from '../record/envelope.ts';
 import type { Segment } from '../record/segment.ts';
 import type { Entry, Leaf } from './entry.ts';
@@ -138,8 +139,15 @@ export interface LogRecovery {
    */
   partsFrom(tenant: string, from: number): Promise<readonly KnownPart[]>;
   /**
-   * Rolls the log forward to what S3 has archived, in one transaction under the lock of the tenant's counter, and
-   * makes it active with the next epoch. Nothing changes unless the answer is `done`.
+   * Takes a frozen log for a recovery. False when it is not frozen in `epoch`, and when another recovery took it less
+   * than `lastsMs` ago and has not ended. So no two work on one log, as long as none lives longer.
+   */
+  begin(tenant: string, epoch: number, lastsMs: number): Promise<boolean>;
+  /** Lets go of a log whose recovery failed; another may begin at once. */
+  end(tenant: string, epoch: number): Promise<void>;
+  /**
+   * Rolls the log forward to, or towards, what S3 has archived, in one transaction under the lock of the tenant's
+   * counter. With the last plan the log becomes active with the next epoch. Nothing changes unless the answer is `done`.
    */
   rebuild(tenant: string, epoch: number, plan: RebuildPlan): Promise<Rebuilt>;
   /** Makes a frozen log, with which nothing is wrong, active again with the next epoch. False when it is not frozen in `epoch`. */
@@ -152,6 +160,7 @@ export type Rebuilt = 'done' | 'not_frozen' | 'parts_changed';
 /** A part as the database has it. */
 export interface KnownPart {
   readonly seq: bigint;
+  readonly tier: Tier;
   readonly firstLeaf: number;
   readonly events: number;
   readonly segment: string;
@@ -171,13 +180,15 @@ export interface FoundPart {
 
 /** What recovery found out, ready to be written. See recover-plan.ts. */
 export interface RebuildPlan {
-  /** The tree of the newest archived checkpoint. */
+  /** The tree so far: of the newest archived checkpoint in the last plan, a smaller one before. */
   readonly size: number;
   readonly root: Uint8Array;
   readonly edge: Uint8Array;
-  /** Note of that checkpoint; none when nothing is archived and the size is 0. */
+  /** Nothing follows: `size` is archived, and the log can be active. */
+  readonly last: boolean;
+  /** Note of the archived checkpoint, in the last plan; none when nothing is archived and the size is 0. */
   readonly note?: string;
-  /** `t` of the last leaf, or 0: later leaves are not older. */
+  /** `t` of the last leaf that is archived, or 0: leaves behind it are not older. */
   readonly time: number;
   /** Parts that end at or below this leaf agree with the log and stay as they are. */
   readonly agreed: number;

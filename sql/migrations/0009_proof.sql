@@ -79,6 +79,8 @@ create table proof.log (
   published_size bigint not null default 0,
   frozen_at timestamptz,
   frozen_reason text,
+  -- Since when a recovery has worked on it; another one leaves it alone for as long as that one can last.
+  recovering_since timestamptz,
   created_at timestamptz not null default now(),
   check (published_size <= archived_size and archived_size <= size),
   check ((state = 'frozen') = (frozen_at is not null) and (frozen_at is null) = (frozen_reason is null))
@@ -90,8 +92,8 @@ create policy tenant on proof.log to trailkeep_app, trailkeep_sealer, trailkeep_
 grant select on proof.log to trailkeep_app;
 grant select, insert, update (state, size, root, edge, archived_size, published_size, frozen_at, frozen_reason)
   on proof.log to trailkeep_sealer;
-grant select, update (state, epoch, size, root, edge, archived_size, published_size, frozen_at, frozen_reason)
-  on proof.log to trailkeep_recovery;
+grant select, update (state, epoch, size, root, edge, archived_size, published_size, frozen_at, frozen_reason,
+  recovering_since) on proof.log to trailkeep_recovery;
 
 -- One row is the leaves of one part, written by the commit of its events and gone when a checkpoint that covers them is
 -- archived. `leaves`: 49 bytes each: kind (one letter), event id (16), commitment (32).
@@ -133,7 +135,9 @@ alter table proof.checkpoint force row level security;
 create policy tenant on proof.checkpoint to trailkeep_app, trailkeep_sealer, trailkeep_recovery
   using (tenant_id = any ((select sec.ctx_tenants())::uuid[]));
 grant select on proof.checkpoint to trailkeep_app;
-grant select, insert, update (note, signed_at) on proof.checkpoint to trailkeep_sealer, trailkeep_recovery;
+grant select, insert, update (note, signed_at) on proof.checkpoint to trailkeep_sealer;
+-- What is archived on S3 wins over what a restored database had claimed.
+grant select, insert, update (root, epoch, note, signed_at) on proof.checkpoint to trailkeep_recovery;
 
 -- The sealer looks for tenants that have something to seal, in the platform's context.
 create policy sealer on access.tenant for select to trailkeep_sealer
@@ -157,3 +161,4 @@ grant select, insert, update (announced_at, tenants, partial) on record.segment 
 create policy recovery on record.event_token to trailkeep_recovery
   using (tenant_id = any ((select sec.ctx_tenants())::uuid[]));
 grant select, insert, delete on record.event_token to trailkeep_recovery;
+grant execute on function record.ensure_partitions(date, integer) to trailkeep_recovery;

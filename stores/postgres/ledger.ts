@@ -213,7 +213,7 @@ interface EventToken {
 }
 
 /** What finds an event besides its actor, in the words of core/record/membership.ts. Only sealed values have tokens. */
-function tokensOf(lines: readonly EventLine[]): EventToken[] {
+export function tokensOf(lines: readonly EventLine[]): EventToken[] {
   const tokens: EventToken[] = [];
   for (const { event } of lines) {
     const keys = new Set<string>();
@@ -231,7 +231,7 @@ function tokensOf(lines: readonly EventLine[]): EventToken[] {
 }
 
 /** In the order of the primary key: two deliveries of one batch wait for each other. */
-const insertTokens = (tx: TransactionSql | Sql, tokens: readonly EventToken[]) =>
+export const insertTokens = (tx: TransactionSql | Sql, tokens: readonly EventToken[]) =>
   tx`insert into record.event_token (tenant_id, token, occurred_at, event_id)
     select * from json_to_recordset(${JSON.stringify(tokens)}::text::json) as w (t uuid, k text, o timestamptz, i uuid)
     order by 1, 2, 3, 4
@@ -319,7 +319,7 @@ function lacksPartition(error: unknown): boolean {
 }
 
 /** The first of each month that the ids fall in. */
-function monthsOf(lines: readonly EventLine[]): Date[] {
+export function monthsOf(lines: readonly EventLine[]): Date[] {
   const months = new Set(
     lines.map(({ event }) =>
       new Date(Number.parseInt(event.id.replace('-', '').slice(0, 12), 16)).toISOString().slice(0, 7),
