@@ -19,6 +19,7 @@ import { startSecrets } from './secrets.ts';
 import type { CallListener, FunctionHost, Services, StartServices } from './services.ts';
 import { Sqs } from './sqs-client.ts';
 import { loadTemplates } from './template.ts';
+import { introduce, splitApis } from './witness.ts';
 
 export const region = 'eu-west-1';
 export const account = '000000000000';
@@ -54,6 +55,8 @@ export interface Platform {
   readonly folder: string;
   /** `http://127.0.0.1:4600` */
   readonly apiUrl: string;
+  /** Where the witness answers, when the template has one. */
+  readonly witnessUrl: string | undefined;
   /** Vouches for whoever asks; first-run.ts registers it. */
   readonly issuer: LocalIssuer;
   readonly postgres: LocalPostgres;
@@ -129,7 +132,24 @@ async function assemble(
   undo.push(() => secrets.stop());
   await Promise.all([prepareDatabase(loaded, postgres), provision(loaded, services.endpoints, sqs)]);
 
+  const apis = splitApis(loaded);
+  const at = (port: number) => ({ loaded, region, account, port });
+  const nextTo = (offset: number) => (options.port === 0 ? 0 : (options.port ?? 4600) + offset);
+  // It stands before the functions, because they are told where it is.
+  const witness = apis.witness
+    ? await startGateway({
+        ...at(nextTo(2)),
+        rest: apis.witness,
+        lambda: {
+          invoke: async (reference, event) => must(lambda).invoke(reference, event),
+          invokeText: async (reference, event) => must(lambda).invokeText(reference, event),
+        },
+      })
+    : undefined;
+  if (witness) undo.push(() => witness.stop());
+
   const specs = readFunctions(loaded, endpointVariables(services, secrets.url), {
+    ...(witness ? await introduce(loaded, services.endpoints.kms, region, witness.url) : {}),
     DATABASE_PORT: String(postgres.port),
     // The SDK refuses to combine dual-stack hosts with an endpoint of one's own.
     AWS_USE_DUALSTACK_ENDPOINT: 'false',
@@ -163,18 +183,18 @@ async function assemble(
   });
   undo.push(() => scheduler.stop());
 
-  const gateway = await startGateway({ loaded, lambda: host, region, account, port: options.port ?? 4600 });
+  const gateway = await startGateway({ ...at(nextTo(0)), rest: apis.others[0], lambda: host });
   if (gateway) undo.push(() => gateway.stop());
 
   const issuer = await startIssuer({
     folder,
-    port: options.port === 0 ? 0 : (options.port ?? 4600) + 1,
+    port: nextTo(1),
     ...(options.now ? { now: options.now } : {}),
   });
   undo.push(() => issuer.stop());
 
   const busy = async () => {
-    const working = host.busy || scheduler.busy || (gateway?.inFlight ?? 0) > 0;
+    const working = host.busy || scheduler.busy || (gateway?.inFlight ?? 0) > 0 || (witness?.inFlight ?? 0) > 0;
     if (working || [...pollers.values()].some((poller) => poller.busy)) return true;
     const depths = await Promise.all([...pollers.values()].map(({ url }) => sqs.depth(url)));
     return depths.some((depth) => depth > 0);
@@ -182,6 +202,7 @@ async function assemble(
   return {
     folder,
     apiUrl: gateway?.url ?? '',
+    witnessUrl: witness?.url,
     issuer,
     postgres,
     services,
@@ -235,8 +256,12 @@ function functionsOf(lambda: Lambda): Functions {
   const find = (name: string) => {
     if (lambda.find(name)) return name;
     const verb = name.slice(name.indexOf('-') + 1);
-    for (const wanted of [name, verb].map(letters)) {
-      const [found, another] = lambda.names.filter((one) => letters(one).includes(wanted));
+    // The logical id ends in a hash, which tells `anchor` from `anchor-sweep`.
+    const tests = [name, verb]
+      .map(letters)
+      .flatMap((wanted) => [new RegExp(`${wanted}[0-9a-f]{8}$`), new RegExp(wanted)]);
+    for (const wanted of tests) {
+      const [found, another] = lambda.names.filter((one) => wanted.test(letters(one)));
       if (found !== undefined && another === undefined) return found;
     }
     throw new Error(`no single function is called ${name}; there are: ${lambda.names.join(', ')}`);

@@ -30,6 +30,7 @@ export async function buildAssembly({ root, stage, folder, bundle, progress }: S
   // What the CDK CLI would say; the CLI itself takes five times as long.
   const context = {
     stage,
+    witness: 'own',
     'aws:cdk:enable-path-metadata': true,
     'aws:cdk:enable-asset-metadata': true,
     'aws:cdk:disable-version-reporting': true,

@@ -9,7 +9,8 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvokeRefused } from '../invocation.ts';
 import type { Lambda } from '../lambda.ts';
-import { type Loaded, TemplateError } from '../template.ts';
+import { type Loaded, type RunningResource, TemplateError } from '../template.ts';
+import { splitApis } from '../witness.ts';
 import { Authorizers } from './authorize.ts';
 import { type Api, bodyOf, headerOf, isBinary, methodArn, proxyEvent, type Received, receive } from './event.ts';
 import { type Context, GatewayResponses, type ResponseType } from './responses.ts';
@@ -20,7 +21,9 @@ const bodyBytesMax = 10 * 1024 * 1024;
 
 export interface GatewayOptions {
   readonly loaded: Loaded;
-  readonly lambda: Lambda;
+  readonly lambda: Pick<Lambda, 'invoke' | 'invokeText'>;
+  /** The REST API to serve; the platform's own when absent. */
+  readonly rest?: RunningResource | undefined;
   readonly region: string;
   readonly account: string;
   /** The first port to try; a taken one is stepped over. 0 takes any. */
@@ -49,13 +52,15 @@ interface ProxyResult {
 /** Starts the gateway; undefined when the template has no REST API. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway | undefined> {
   const { loaded, lambda, region, account } = options;
-  const [rest, another] = loaded.of('AWS::ApiGateway::RestApi');
+  const [rest, another] = options.rest ? [options.rest] : splitApis(loaded).others;
   if (!rest) return undefined;
   if (another) throw new TemplateError(`${another.id}: the local gateway serves one REST API`);
   if (rest.properties.Body) throw new TemplateError(`${rest.id}: the local gateway does not read OpenAPI bodies`);
   const api: Api = {
     id: rest.attributes.ref,
-    stage: loaded.of('AWS::ApiGateway::Stage')[0]?.attributes.ref ?? 'prod',
+    stage:
+      loaded.of('AWS::ApiGateway::Stage').find((one) => one.properties.RestApiId === rest.attributes.ref)?.attributes
+        .ref ?? 'prod',
     region,
     account,
     binaryMediaTypes: (rest.properties.BinaryMediaTypes ?? []) as string[],
@@ -90,11 +95,17 @@ class Front {
   readonly routes: Routes;
   readonly #api: Api;
   readonly #responses: GatewayResponses;
-  readonly #lambda: Lambda;
+  readonly #lambda: GatewayOptions['lambda'];
   readonly #authorizers: Authorizers;
   readonly #now: () => number;
 
-  constructor(api: Api, routes: Routes, responses: GatewayResponses, lambda: Lambda, now: () => number) {
+  constructor(
+    api: Api,
+    routes: Routes,
+    responses: GatewayResponses,
+    lambda: GatewayOptions['lambda'],
+    now: () => number,
+  ) {
     this.#api = api;
     this.routes = routes;
     this.#responses = responses;
