@@ -8,11 +8,13 @@ import { fromBase64 } from '#core/proof/bytes.ts';
 import { parseCheckpoint } from '#core/proof/checkpoint.ts';
 import { commitmentOf } from '#core/proof/commitment.ts';
 import { decodeEntry } from '#core/proof/entry.ts';
-import { parseNote } from '#core/proof/note.ts';
+import { parseNote, parseVerifier } from '#core/proof/note.ts';
 import { proveInclusion, readEntries, treeRoot } from '#core/proof/prove.ts';
 import { rangeRoot } from '#core/proof/range.ts';
 import { parseProof } from '#core/proof/tlog-proof.ts';
 import { leafHash, verifyConsistency, verifyInclusion } from '#core/proof/tree.ts';
+import { verifyExport } from '#core/proof/verify-export.ts';
+import type { LogFiles } from '#core/proof/verify-log.ts';
 import { build } from '#functions/proof/build.queue.ts';
 import { exports } from '#functions/proof/exports.http.ts';
 import { nodeProofCrypto as c } from '#stores/crypto/proof-crypto.ts';
@@ -207,6 +209,13 @@ describe('a period', () => {
     expect(without).toEqual([{ index: 930, id: some.id, reason: 'withheld' }]);
     expect(events).toBe(930);
     expect(textOf(files, 'events.jsonl')).not.toContain(some.id);
+    const byId = exports(
+      narrow,
+      asking({ method: 'POST', path: '/v1/exports/auditor', json: { ids: [some.id] }, now }),
+    );
+    const { id: second } = await bodyOf(byId);
+    await work();
+    expect(jsonOf(unzipSync(await bodyOf(content(second))), 'manifest.json')).toMatchObject({ missing: [some.id] });
   });
 
   test('what cannot be found any more is named', async () => {
@@ -243,6 +252,37 @@ describe('a period', () => {
     const files = await bundle({ from: '2020-01-01T00:00:00Z', to: '2020-01-02T00:00:00Z' });
     expect(linesOf(files)).toEqual([]);
     expect(jsonOf(files, 'range.json')).toMatchObject({ start: 0, end: 0, first: 0, last: 1 });
+  });
+});
+
+describe('our verifier', () => {
+  const filesOf = (files: Files): LogFiles => ({
+    read: async (path) => files[path],
+    list: async function* (prefix) {
+      yield* Object.keys(files).filter((path) => path.startsWith(prefix));
+    },
+    lines: async (path) =>
+      files[path] &&
+      (async function* () {
+        yield* textOf(files, path).split('\n').slice(0, -1);
+      })(),
+  });
+  const verdictOf = async (files: Files) => {
+    const key = parseVerifier(c, textOf(files, 'keys.txt').trim().split('\n').at(-1)!)!;
+    return (await verifyExport(c, { keys: [key] }, filesOf(files))).judgement.verdict;
+  };
+
+  test('says VERIFIED of a bundle as it is, and TAMPERED when a line or a tile is another', async () => {
+    const files = await bundle({ from: await timeOf(300), to: await timeOf(630) });
+    expect(await verdictOf(files)).toBe('VERIFIED');
+    expect(await verdictOf(await bundle({ ids: [bulk[3]!.id, later[200]!.id] }))).toBe('VERIFIED');
+    const line = Buffer.from(textOf(files, 'events.jsonl').replace('"success"', '"failure"'));
+    expect(await verdictOf({ ...files, 'events.jsonl': line })).toBe('TAMPERED');
+    const tile = Uint8Array.from(files['tile/0/001']!);
+    tile[77]! ^= 1;
+    expect(await verdictOf({ ...files, 'tile/0/001': tile })).toBe('TAMPERED');
+    const lines = textOf(files, 'events.jsonl').split('\n').slice(1).join('\n');
+    expect(await verdictOf({ ...files, 'events.jsonl': Buffer.from(lines) })).toBe('MISSING');
   });
 });
 
