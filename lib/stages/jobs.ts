@@ -49,6 +49,11 @@ export class Jobs extends Construct {
       verb: this.advanceRequests,
       every: Duration.minutes(settings.jobs.privacyMinutes),
     });
+    makeSchedule(this, 'SealRegularly', {
+      ...common,
+      verb: props.proof.sweep,
+      every: Duration.minutes(settings.proof.sweepMinutes),
+    });
     // Cosignatures are an hour old at most, also while nothing is written.
     makeSchedule(this, 'AnchorsRegularly', { ...common, verb: props.proof.anchorSweep, every: Duration.minutes(30) });
     makeSchedule(this, 'PartitionsDaily', { ...common, verb: this.preparePartitions, every: Duration.days(1) });

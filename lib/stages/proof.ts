@@ -5,6 +5,7 @@ import { speaksPostgres } from '../parts/database-env.ts';
 import { type Inside, makeVerb, type Place, type Verb } from '../parts/function.ts';
 import { addCosignatures, consume, openFields, readLogs, readObjects, send } from '../parts/grants.ts';
 import { mapQueue } from '../parts/mapping.ts';
+import { makeSeal, makeSealSweep } from './sealing.ts';
 
 export interface ProofProps extends Place {
   readonly data: DataStack;
@@ -12,6 +13,8 @@ export interface ProofProps extends Place {
 }
 
 export class Proof extends Construct {
+  readonly seal: Verb;
+  readonly sweep: Verb;
   readonly logs: Verb;
   readonly tiles: Verb;
   readonly prove: Verb;
@@ -22,6 +25,8 @@ export class Proof extends Construct {
   constructor(scope: Construct, id: string, props: ProofProps) {
     super(scope, id);
     const { data, settings } = props;
+    this.seal = makeSeal(this, props);
+    this.sweep = makeSealSweep(this, props);
     const database = speaksPostgres(data, settings.stage, props.inside);
     const reading = {
       timeoutSeconds: 29,

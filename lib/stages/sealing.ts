@@ -3,7 +3,7 @@ import type { Construct } from 'constructs';
 import { type DataStack, proofTimeoutSeconds } from '../data-stack.ts';
 import { speaksPostgres } from '../parts/database-env.ts';
 import { signerRoleName, type signers } from '../parts/evidence.ts';
-import { makeVerb, type Verb } from '../parts/function.ts';
+import { makeVerb, type Verb, type VerbProps } from '../parts/function.ts';
 import {
   consume,
   listObjects,
@@ -31,22 +31,16 @@ export function makeSeal(scope: Construct, props: ProofProps): Verb {
   const verb = makeSealer(scope, 'Seal', 'seal', props, {
     memoryMb: 1769,
     timeoutSeconds: proofTimeoutSeconds.seal,
+    environment: {},
     permissions: consume(data.sealCritical.queueArn, data.sealBulk.queueArn),
   });
-  const { criticalWindowSeconds } = settings.proof;
-  // As few as SQS allows: each has a session of Aurora, and what one leaves the next finds.
-  const few = { executionsMax: 2 };
-  mapQueue(
-    scope,
-    'SealCritical',
-    verb,
-    data.sealCritical,
-    criticalWindowSeconds === 0
-      ? { ...few, batchSize: 10 }
-      : { ...few, batchSize: 1000, windowSeconds: criticalWindowSeconds },
-  );
+  const { criticalWindowSeconds, bulkDelaySeconds } = settings.proof;
+  // As few executions as SQS allows: each has a session of Aurora, and what one leaves the next finds.
+  const gather = (windowSeconds: number) =>
+    windowSeconds === 0 ? { batchSize: 10, executionsMax: 2 } : { batchSize: 1000, windowSeconds, executionsMax: 2 };
+  mapQueue(scope, 'SealCritical', verb, data.sealCritical, gather(criticalWindowSeconds));
   // Their queue held them back already; now many may come at once.
-  mapQueue(scope, 'SealBulk', verb, data.sealBulk, { ...few, batchSize: 1000, windowSeconds: 1 });
+  mapQueue(scope, 'SealBulk', verb, data.sealBulk, gather(Math.min(bulkDelaySeconds, 1)));
   return verb;
 }
 
@@ -55,7 +49,9 @@ export const makeSealSweep = (scope: Construct, props: ProofProps): Verb =>
   makeSealer(scope, 'Sweep', 'sweep', props, {
     memoryMb: 1769,
     timeoutSeconds: 300,
-    permissions: [],
+    environment: { CONTROL_BUCKET: props.data.control.bucketName },
+    // Merge delays are in a tenant's policy.
+    permissions: readObjects(props.data, props.data.control, 'tenants/'),
     // Two at once would look at everything twice.
     ...(props.settings.deploy.canary ? { reservedConcurrency: 1 } : {}),
   });
@@ -65,7 +61,7 @@ function makeSealer(
   id: string,
   name: (typeof signers)[number],
   props: ProofProps,
-  how: Pick<Parameters<typeof makeVerb>[3], 'memoryMb' | 'timeoutSeconds' | 'permissions' | 'reservedConcurrency'>,
+  how: Omit<VerbProps, 'bundle' | 'roleName' | 'inside'>,
 ): Verb {
   const { data, settings } = props;
   const { host, archiveLockDays, witnesses } = settings.proof;
@@ -78,7 +74,7 @@ function makeSealer(
     environment: {
       ...database.environment,
       ...recording(data),
-      CONTROL_BUCKET: data.control.bucketName,
+      ...how.environment,
       EVIDENCE_BUCKET: data.evidence.bucketName,
       ...(archiveLockDays === undefined ? {} : { EVIDENCE_LOCK_DAYS: String(archiveLockDays) }),
       SIGNING_KEY_ARN: data.signingKey.keyArn,
@@ -89,8 +85,6 @@ function makeSealer(
     },
     permissions: [
       ...database.permissions,
-      // Merge delays are in a tenant's policy.
-      ...readObjects(data, data.control, 'tenants/'),
       ...writeLogs(data),
       ...(archiveLockDays === undefined ? [] : lockArchived(data)),
       ...signCheckpoints(data),
