@@ -6,14 +6,14 @@ const codesOf = (alphabet: string): Uint8Array => Uint8Array.from(alphabet, (let
 /** Character codes of the base64url alphabet, by value. */
 export const urlCodes: Uint8Array = codesOf(url);
 
-/** Value of each ASCII code, 64 for one that is not in the alphabet. */
+/** Value of each byte as a letter, 64 for one that is not in the alphabet. */
 function valuesOf(alphabet: string): Uint8Array {
-  const values = new Uint8Array(128).fill(64);
+  const values = new Uint8Array(256).fill(64);
   for (let value = 0; value < 64; value++) values[alphabet.charCodeAt(value)] = value;
   return values;
 }
 const standardValues = valuesOf(standard);
-/** Value of each ASCII code in base64url, 64 for one that is not in the alphabet. */
+/** Value of each byte as a letter of base64url, 64 for one that is not in the alphabet. */
 export const urlValues: Uint8Array = valuesOf(url);
 
 /** RFC 4648 section 4: the standard alphabet, padded. */

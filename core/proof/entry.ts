@@ -7,7 +7,7 @@
  */
 import { type Event, ownProducer } from '../event/event.ts';
 import { isUuidv7 } from '../event/uuid.ts';
-import { fromDecimal, sameBytes, urlCodes, urlValues } from './bytes.ts';
+import { urlCodes, urlValues } from './bytes.ts';
 
 /**
  * What a leaf tells of. All commit to an event; the letter spares an auditor the event. `e`: any event. Of Trailkeep's
@@ -109,22 +109,85 @@ export function encodeEntry({ id, kind, commitment, time }: Entry): Uint8Array {
   return bytes;
 }
 
+/** Value of each lower-case hexadecimal digit by its code, 16 for anything else. */
+const hexValues = new Uint8Array(256).fill(16);
+for (let value = 0; value < 16; value++) hexValues[value.toString(16).charCodeAt(0)] = value;
+const hexOf = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+const hyphen = 0x2d;
+const zero = 0x30;
+const kindOfCode = new Map(entryKinds.map((kind) => [kind.charCodeAt(0), kind]));
+
+/** Whether bytes [from, to) are those of `expected` from `at` on. */
+function holds(bytes: Uint8Array, from: number, to: number, expected: Uint8Array, at: number): boolean {
+  for (let i = from; i < to; i++) if (bytes[i] !== expected[i - from + at]) return false;
+  return true;
+}
+
+/** The 36 letters of a lower-case UUIDv7. */
+function readId(bytes: Uint8Array): string | undefined {
+  let id = '';
+  for (let at = idAt; at < idAt + uuidLetters; at += 2) {
+    const place = at - idAt;
+    if (place === 8 || place === 13 || place === 18 || place === 23) {
+      if (bytes[at] !== hyphen) return undefined;
+      id += '-';
+      at++;
+    }
+    const [high, low] = [hexValues[bytes[at]!]!, hexValues[bytes[at + 1]!]!];
+    if (high > 15 || low > 15) return undefined;
+    if ((place === 13 && high !== 7) || (place === 18 && high >> 2 !== 2)) return undefined;
+    id += hexOf[(high << 4) | low];
+  }
+  return id;
+}
+
+/** A decimal without leading zeroes, up to `timeMax`. */
+function readTime(bytes: Uint8Array, to: number): number | undefined {
+  if (bytes[timeAt] === zero && to > timeAt + 1) return undefined;
+  let time = 0;
+  for (let at = timeAt; at < to; at++) {
+    const digit = bytes[at]! - zero;
+    if (digit < 0 || digit > 9) return undefined;
+    time = time * 10 + digit;
+  }
+  return time <= timeMax ? time : undefined;
+}
+
+function readCommitment(bytes: Uint8Array): Uint8Array | undefined {
+  const commitment = new Uint8Array(commitmentBytes);
+  let bad = 0;
+  for (let from = beforeCommitment.length, to = 0; to < commitmentBytes; from += 4, to += 3) {
+    const a = urlValues[bytes[from]!]!;
+    const b = urlValues[bytes[from + 1]!]!;
+    const c = urlValues[bytes[from + 2]!]!;
+    // 43 letters end with three of four; the spare bits of the last one are zero.
+    const isLast = to + 3 > commitmentBytes;
+    const d = isLast ? 0 : urlValues[bytes[from + 3]!]!;
+    bad |= (a | b | c | d) & 64;
+    commitment[to] = (a << 2) | (b >> 4);
+    commitment[to + 1] = (b << 4) | (c >> 2);
+    if (isLast) bad |= c & 3;
+    else commitment[to + 2] = (c << 6) | d;
+  }
+  return bad === 0 ? commitment : undefined;
+}
+
 /** Reads an entry; undefined for whatever `encodeEntry` would not have written, to the byte. */
 export function decodeEntry(bytes: Uint8Array): Entry | undefined {
-  if (bytes.length <= timeAt + end.length || bytes.length > blank.length) return undefined;
-  const text = (from: number, to: number) => String.fromCharCode(...bytes.subarray(from, to));
-  const id = text(idAt, idAt + uuidLetters);
-  const kind = entryKinds.find((letter) => letter.charCodeAt(0) === bytes[kindAt]);
-  const time = fromDecimal(text(timeAt, bytes.length - end.length));
-  if (!isId(id) || kind === undefined || time === undefined || time > timeMax) return undefined;
-  const commitment = new Uint8Array(commitmentBytes);
-  let bits = 0;
-  for (let i = 0, at = 0; i < commitmentLetters; i++) {
-    const value = urlValues[bytes[beforeCommitment.length + i]!] ?? 64;
-    if (value === 64) return undefined;
-    bits = ((bits & 0xffff) << 6) | value;
-    if (i % 4 !== 0) commitment[at++] = (bits >> (6 - 2 * (i % 4))) & 255;
-  }
-  const entry: Entry = { id, kind, commitment, time };
-  return sameBytes(encodeEntry(entry), bytes) ? entry : undefined;
+  const to = bytes.length - end.length;
+  if (to <= timeAt || bytes.length > blank.length) return undefined;
+  const fixed =
+    holds(bytes, 0, beforeCommitment.length, blank, 0) &&
+    holds(bytes, idAt - beforeId.length, idAt, blank, idAt - beforeId.length) &&
+    holds(bytes, kindAt - beforeKind.length, kindAt, blank, kindAt - beforeKind.length) &&
+    holds(bytes, timeAt - beforeTime.length, timeAt, blank, timeAt - beforeTime.length) &&
+    holds(bytes, to, bytes.length, end, 0);
+  const kind = kindOfCode.get(bytes[kindAt]!);
+  if (!fixed || kind === undefined) return undefined;
+  const id = readId(bytes);
+  const time = readTime(bytes, to);
+  const commitment = readCommitment(bytes);
+  return id === undefined || time === undefined || commitment === undefined
+    ? undefined
+    : { id, kind, commitment, time };
 }

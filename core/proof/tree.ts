@@ -14,13 +14,15 @@ export const hashBytes = 32;
 /** A path in a tree of at most 2^53 − 1 leaves has no more steps. */
 export const proofHashesMax = 53;
 
-// Hashing is synchronous and keeps nothing of its input, so one buffer serves every node.
+// Hashing is synchronous and keeps nothing of its input, so one buffer serves every node and every short leaf.
+const shortLeaf = new Uint8Array(1 + 255);
 const node = new Uint8Array(1 + 2 * hashBytes);
 node[0] = 1;
 
 /** SHA-256(0x00 ‖ entry). */
 export function leafHash(c: Hasher, entry: Uint8Array): Uint8Array {
-  const data = new Uint8Array(1 + entry.length);
+  const data =
+    entry.length < shortLeaf.length ? shortLeaf.subarray(0, 1 + entry.length) : new Uint8Array(1 + entry.length);
   data.set(entry, 1);
   return c.sha256(data);
 }
