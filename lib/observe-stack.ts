@@ -71,6 +71,14 @@ export class ObserveStack extends Stack {
       const troubles = troublesOf(verb);
       this.#alarm(`${name}Troubles`, troubles, 5, `${verb.bundle} throws or is throttled`, 2);
     }
+    const refused = new Metric({
+      namespace: 'Trailkeep',
+      metricName: 'witnessRefused',
+      dimensionsMap: { stage: settings.stage, area: 'proof' },
+      statistic: 'Sum',
+      period: Duration.minutes(5),
+    });
+    this.#alarm('WitnessRefused', refused, 1, 'A witness and a log contradict each other: docs/guides/witness.md');
     const { api } = read.door;
     this.#alarm('Api5xx', api.metricServerError({ period: Duration.minutes(1) }), 5, 'Callers get 5xx', 2);
     const p99 = api.metricLatency({ period: Duration.minutes(5), statistic: 'p99' });

@@ -79,9 +79,9 @@ function makeSealer(
       ...(archiveLockDays === undefined ? {} : { EVIDENCE_LOCK_DAYS: String(archiveLockDays) }),
       SIGNING_KEY_ARN: data.signingKey.keyArn,
       LOG_HOST: host,
-      ...(witnesses.length === 0
-        ? {}
-        : { WITNESSES: JSON.stringify(witnesses), ANCHOR_QUEUE_URL: data.anchor.queueUrl }),
+      // Whom `policy.txt` names, and where they are asked; with none of them nothing is sent.
+      WITNESSES: JSON.stringify(witnesses),
+      ANCHOR_QUEUE_URL: data.anchor.queueUrl,
     },
     permissions: [
       ...database.permissions,
@@ -89,7 +89,7 @@ function makeSealer(
       ...(archiveLockDays === undefined ? [] : lockArchived(data)),
       ...signCheckpoints(data),
       ...send(data.critical),
-      ...(witnesses.length === 0 ? [] : send(data.anchor)),
+      ...send(data.anchor),
       ...how.permissions,
     ],
   });
