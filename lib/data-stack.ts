@@ -29,7 +29,7 @@ import type { Settings } from './settings.ts';
 /** Time limits of the writers, which the visibility of their queues follows. */
 export const writerTimeoutSeconds = { critical: 30, bulk: 60 };
 /** Time limits of what is done after a seal's or a checkpoint's announcement. */
-export const proofTimeoutSeconds = { seal: 120, anchor: 60 };
+export const proofTimeoutSeconds = { seal: 120, anchor: 60, build: 900 };
 const databaseName = 'trailkeep';
 
 export class DataStack extends Stack {
@@ -57,7 +57,9 @@ export class DataStack extends Stack {
   readonly sealBulk: Queue;
   /** Checkpoints that witnesses are to see. */
   readonly anchor: Queue;
-  /** What sealer and anchor could not do at all. */
+  /** Exports that auditors asked for. */
+  readonly exports: Queue;
+  /** What sealer, anchor and builder could not do at all. */
   readonly proofDead: Queue;
   /** What people must know of now: somebody broke the glass. */
   readonly notices: Topic;
@@ -89,6 +91,13 @@ export class DataStack extends Stack {
           id: 'packages',
           prefix: 'privacy/',
           expiration: Duration.days(30),
+          noncurrentVersionExpiration: Duration.days(1),
+        },
+        // Exports for auditors, who are told how long they have.
+        {
+          id: 'exports',
+          prefix: 'exports/',
+          expiration: Duration.days(7),
           noncurrentVersionExpiration: Duration.days(1),
         },
         { id: 'old-versions', noncurrentVersionExpiration: Duration.days(30) },
@@ -146,6 +155,12 @@ export class DataStack extends Stack {
     this.anchor = makeTriggerQueue(this, 'Anchor', {
       deadLetterQueue: this.proofDead,
       consumerTimeout: Duration.seconds(proofTimeoutSeconds.anchor),
+    });
+    this.exports = makeWorkQueue(this, 'Exports', {
+      deadLetterQueue: this.proofDead,
+      consumerTimeout: Duration.seconds(proofTimeoutSeconds.build),
+      // By then what was recorded before is mostly sealed; an export that has to wait is sent again.
+      delay: Duration.seconds(settings.proof.criticalWindowSeconds + 2),
     });
     const { noticeEmail } = settings.observe;
     if (noticeEmail !== undefined) this.notices.addSubscription(new EmailSubscription(noticeEmail));

@@ -45,6 +45,9 @@ export class ReadStack extends Stack {
     door.route('/v1/log', ['GET'], proof.logs);
     door.route('/v1/log/consistency', ['GET'], proof.logs);
     door.route('/v1/log/range-proof', ['POST'], proof.range);
+    door.route('/v1/exports/auditor', ['POST'], proof.exports);
+    door.route('/v1/exports/{exportId}', ['GET'], proof.exports);
+    door.route('/v1/exports/{exportId}/content', ['GET'], proof.exports);
     door.route('/t/{slug}/{path+}', ['GET'], proof.tiles);
     door.route('/v1/tenants', ['GET', 'POST'], access.tenants);
     door.route('/v1/tenants/{tenantId}', ['GET', 'PATCH'], access.tenants);

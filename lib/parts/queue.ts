@@ -14,6 +14,8 @@ export function makeDeadLetterQueue(scope: Construct, id: string): Queue {
 export interface WorkQueueProps {
   readonly consumerTimeout: Duration;
   readonly deadLetterQueue: Queue;
+  /** Messages show up this much later. */
+  readonly delay?: Duration;
 }
 
 /**
@@ -30,20 +32,16 @@ export function makeWorkQueue(scope: Construct, id: string, props: WorkQueueProp
     enforceSSL: true,
     retentionPeriod: Duration.days(14),
     visibilityTimeout: Duration.seconds(6 * props.consumerTimeout.toSeconds()),
+    ...(props.delay === undefined ? {} : { deliveryDelay: props.delay }),
     deadLetterQueue: { queue: props.deadLetterQueue, maxReceiveCount: 100 },
   });
-}
-
-export interface TriggerQueueProps extends WorkQueueProps {
-  /** Messages show up this much later, so that many of them are one call. */
-  readonly delay?: Duration;
 }
 
 /**
  * A queue whose messages say that there is something to do, and hold nothing that is not written elsewhere: a schedule
  * finds what a lost one would have told. So they are kept for a day, and tried a few times.
  */
-export function makeTriggerQueue(scope: Construct, id: string, props: TriggerQueueProps): Queue {
+export function makeTriggerQueue(scope: Construct, id: string, props: WorkQueueProps): Queue {
   return new Queue(scope, id, {
     encryption: QueueEncryption.SQS_MANAGED,
     enforceSSL: true,

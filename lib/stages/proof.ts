@@ -3,7 +3,7 @@ import { Construct } from 'constructs';
 import { type DataStack, proofTimeoutSeconds } from '../data-stack.ts';
 import { speaksPostgres } from '../parts/database-env.ts';
 import { type Inside, makeVerb, type Place, type Verb } from '../parts/function.ts';
-import { addCosignatures, consume, openFields, readLogs, readObjects, send } from '../parts/grants.ts';
+import { addCosignatures, consume, openFields, readLogs, readObjects, send, writeObjects } from '../parts/grants.ts';
 import { mapQueue } from '../parts/mapping.ts';
 import { makeSeal, makeSealSweep } from './sealing.ts';
 
@@ -19,6 +19,8 @@ export class Proof extends Construct {
   readonly tiles: Verb;
   readonly prove: Verb;
   readonly range: Verb;
+  readonly exports: Verb;
+  readonly build: Verb;
   readonly anchor: Verb;
   readonly anchorSweep: Verb;
 
@@ -46,24 +48,45 @@ export class Proof extends Construct {
       },
       permissions: [...reading.permissions, ...send(data.critical, data.bulk)],
     };
+    // Events as they are stored, and whether an erased person's fields can still be opened.
+    const opening = {
+      environment: { SEGMENTS_BUCKET: data.segments.bucketName, TENANT_KEYS_KEY_ARN: data.tenantKeys.keyArn },
+      permissions: [...readObjects(data, data.segments, 'segments/'), ...openFields(data)],
+    };
+    const exporting = { CONTROL_BUCKET: data.control.bucketName, EXPORT_QUEUE_URL: data.exports.queueUrl };
     this.logs = makeVerb(this, 'Logs', props, { ...reading, bundle: 'proof-logs' });
     this.tiles = makeVerb(this, 'Tiles', props, { ...reading, bundle: 'proof-tiles' });
     this.range = makeVerb(this, 'Range', props, { ...recording, bundle: 'proof-range' });
     this.prove = makeVerb(this, 'Prove', props, {
       ...recording,
       bundle: 'proof-prove',
-      environment: {
-        ...recording.environment,
-        SEGMENTS_BUCKET: data.segments.bucketName,
-        TENANT_KEYS_KEY_ARN: data.tenantKeys.keyArn,
-      },
+      environment: { ...recording.environment, ...opening.environment },
+      permissions: [...recording.permissions, ...opening.permissions],
+    });
+
+    this.exports = makeVerb(this, 'Exports', props, {
+      ...recording,
+      bundle: 'proof-exports',
+      environment: { ...recording.environment, ...exporting },
+      permissions: [...recording.permissions, ...readObjects(data, data.control, 'exports/'), ...send(data.exports)],
+    });
+    this.build = makeVerb(this, 'Build', props, {
+      ...reading,
+      bundle: 'proof-build',
+      canary: false,
+      memoryMb: 1769,
+      timeoutSeconds: proofTimeoutSeconds.build,
+      environment: { ...reading.environment, ...exporting, ...opening.environment },
       permissions: [
-        ...recording.permissions,
-        ...readObjects(data, data.segments, 'segments/'),
-        // Whether the fields of an erased person can still be opened.
-        ...openFields(data),
+        ...reading.permissions,
+        ...opening.permissions,
+        ...writeObjects(data, data.control, 'exports/'),
+        ...send(data.exports),
+        ...consume(data.exports.queueArn),
       ],
     });
+    // Each takes minutes of a whole function; as few at once as SQS allows.
+    mapQueue(this, 'Exports', this.build, data.exports, { batchSize: 1, executionsMax: 2 });
 
     // Outside the VPC, which has no way to a witness; they need the bucket and nothing of Postgres.
     const asking = {

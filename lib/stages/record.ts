@@ -9,7 +9,6 @@ import {
   announce,
   consume,
   deleteObjects,
-  listObjects,
   readObjects,
   readPresent,
   sealFields,
@@ -168,7 +167,9 @@ export class Record extends Construct {
       },
       permissions: [
         ...database.permissions,
-        ...listObjects(data.segments),
+        // An orphan whose events nobody has is committed; what is left of one gets a segment of its own.
+        ...readObjects(data, data.segments, 'segments/'),
+        ...writeObjects(data, data.segments, 'segments/'),
         ...deleteObjects(data.segments, 'segments/'),
         ...announce(data),
       ],

@@ -58,7 +58,7 @@ test("tenants' keys open for writers and readers, for their purpose and a named 
   // Verbs of data subjects' requests have rights of their own; see lib/stages/privacy.ts.
   const others = /^(Privacy|JobsAdvanceRequests)/;
   const makers = /^(RecordWrite(Critical|Bulk)|QuerySearch)[0-9A-F]{8}$/;
-  const openers = /^(RecordWrite(Critical|Bulk)|Query(Search|Show|Feed)|ProofProve)[0-9A-F]{8}$/;
+  const openers = /^(RecordWrite(Critical|Bulk)|Query(Search|Show|Feed)|Proof(Prove|Build))[0-9A-F]{8}$/;
   for (const { id } of functions) {
     for (const action of ['kms:GenerateDataKey', 'kms:Decrypt']) {
       const may = (action === 'kms:Decrypt' ? openers : makers).test(id);

@@ -63,7 +63,7 @@ describe.each(stages)('%s', (stage, assembly, resolve) => {
 
   test('mappings report item by item and their queue outwaits six time limits', () => {
     const mappings = assembly.all('AWS::Lambda::EventSourceMapping');
-    expect(mappings).toHaveLength(5);
+    expect(mappings).toHaveLength(6);
     for (const { Properties, stack } of mappings) {
       expect(Properties.FunctionResponseTypes).toEqual(['ReportBatchItemFailures']);
       const queueArn = String(resolve.value(Properties.EventSourceArn, stack));
@@ -153,7 +153,7 @@ describe.each(stages)('%s', (stage, assembly, resolve) => {
       .all('AWS::ApiGateway::Method')
       .filter(({ Properties }) => Properties.AuthorizationType !== 'CUSTOM');
     expect(open).toHaveLength(6);
-    expect(assembly.all('AWS::ApiGateway::Method')).toHaveLength(78);
+    expect(assembly.all('AWS::ApiGateway::Method')).toHaveLength(81);
   });
 });
 
