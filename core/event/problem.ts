@@ -46,6 +46,7 @@ export const problemKinds = {
   proof_pending: { status: 409, title: 'It is not in the log yet' },
   proof_unavailable: { status: 409, title: 'The log has no leaf for it' },
   range_too_large: { status: 422, title: 'The range holds too many leaves for one answer' },
+  recovery_stuck: { status: 409, title: 'The log cannot be recovered as things are' },
   // Asking
   filter_invalid: { status: 400, title: 'A filter cannot be understood' },
   cursor_invalid: { status: 400, title: 'The cursor cannot be used' },

@@ -52,6 +52,8 @@ export interface Env {
   SIGNING_KEY_ARN: string;
   /** First part of the names of logs. */
   LOG_HOST: string;
+  /** Seconds after which no worker from before a freeze is left; unset: the 15 minutes that no function outlives. */
+  LOG_DRAIN_SECONDS: string;
   /** JSON: who is asked to cosign checkpoints, `[{url, vkey}]`; unset where nobody is. */
   WITNESSES: string;
   /** Queue of logs whose published checkpoint witnesses are to see. */

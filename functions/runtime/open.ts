@@ -4,7 +4,7 @@
  * A verb names the openers it needs; esbuild leaves the others, and their SDKs, out of its bundle. Each place is
  * opened once for an execution environment, however many ports lean on it.
  */
-import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { createHash, createHmac, randomBytes, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { LambdaClient } from '@aws-sdk/client-lambda';
@@ -41,6 +41,7 @@ import { createKeyLifecycle } from '#stores/postgres/key-lifecycle.ts';
 import { createKeyRegistry } from '#stores/postgres/keys.ts';
 import { createLeafCatalogue } from '#stores/postgres/leaves.ts';
 import { createLedger } from '#stores/postgres/ledger.ts';
+import { createLogRecovery } from '#stores/postgres/log-recovery.ts';
 import { createLogLedger, createLogTenants } from '#stores/postgres/logs.ts';
 import { createMigrator } from '#stores/postgres/migrator.ts';
 import { createPartitions } from '#stores/postgres/partitions.ts';
@@ -243,6 +244,9 @@ export function openLogStore() {
 export const openLogDirectory = () => new S3LogDirectory(s3(), readEnv('EVIDENCE_BUCKET').EVIDENCE_BUCKET);
 /** As the sealer, or as recovery: what the function logs in as decides what it may do. */
 export const openLogLedger = async () => createLogLedger(sql(), await contextKey());
+export const openLogRecovery = async () => createLogRecovery(sql(), await contextKey());
+export const openLogDrainMs = () => Number(readOptionalEnv('LOG_DRAIN_SECONDS') ?? 900) * 1000;
+export const openNewIncarnation = () => (): string => randomUUID();
 export const openLogTenants = async () => createLogTenants(sql(), await contextKey());
 export const openLogSigner = () =>
   new KmsSigner(new KMSClient(clientSettings), readEnv('SIGNING_KEY_ARN').SIGNING_KEY_ARN);
