@@ -200,8 +200,11 @@ create policy sealer on access.tenant for r to trailkeep_sealer
 create policy tenant on access.tenant for * to trailkeep_app
   using ((tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[])) OR ('00000000-0000-0000-0000-000000000000'::uuid = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[])))
   with check ('00000000-0000-0000-0000-000000000000'::uuid = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+create policy verifier on access.tenant for r to trailkeep_verifier
+  using ('00000000-0000-0000-0000-000000000000'::uuid = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant INSERT, SELECT, UPDATE (name) on access.tenant to trailkeep_app;
 grant SELECT (tenant_id) on access.tenant to trailkeep_sealer;
+grant SELECT (tenant_id) on access.tenant to trailkeep_verifier;
 
 create table access.tenant_policy (
   tenant_id uuid not null,
@@ -429,9 +432,12 @@ alter table proof.checkpoint enable row level security;
 alter table proof.checkpoint force row level security;
 create policy tenant on proof.checkpoint for * to trailkeep_app, trailkeep_recovery, trailkeep_sealer
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+create policy verifier on proof.checkpoint for r to trailkeep_verifier
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant SELECT on proof.checkpoint to trailkeep_app;
 grant INSERT, SELECT, UPDATE (epoch, note, root, signed_at) on proof.checkpoint to trailkeep_recovery;
 grant INSERT, SELECT, UPDATE (note, signed_at) on proof.checkpoint to trailkeep_sealer;
+grant SELECT on proof.checkpoint to trailkeep_verifier;
 
 create table proof.export (
   tenant_id uuid not null,
@@ -457,6 +463,25 @@ alter table proof.export force row level security;
 create policy tenant on proof.export for * to trailkeep_app
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant INSERT, SELECT, UPDATE (ended_at, problem, result, state) on proof.export to trailkeep_app;
+
+create table proof.finding (
+  tenant_id uuid not null,
+  round text collate "C" not null,
+  reason text collate "C" not null,
+  place text collate "C" not null,
+  verdict text collate "C" not null,
+  why text not null,
+  found_at timestamp with time zone default now() not null,
+  last_found_at timestamp with time zone default now() not null,
+  constraint finding_pkey PRIMARY KEY (tenant_id, round, reason, place)
+);
+alter table proof.finding owner to trailkeep_owner;
+alter table proof.finding enable row level security;
+alter table proof.finding force row level security;
+create policy tenant on proof.finding for * to trailkeep_app, trailkeep_verifier
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on proof.finding to trailkeep_app;
+grant INSERT, SELECT, UPDATE (last_found_at, why) on proof.finding to trailkeep_verifier;
 
 create table proof.incarnation (
   id smallint not null,
@@ -497,9 +522,12 @@ alter table proof.log enable row level security;
 alter table proof.log force row level security;
 create policy tenant on proof.log for * to trailkeep_app, trailkeep_recovery, trailkeep_sealer
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+create policy verifier on proof.log for r to trailkeep_verifier
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant SELECT on proof.log to trailkeep_app;
 grant SELECT, UPDATE (archived_size, edge, epoch, frozen_at, frozen_reason, published_size, recovering_since, root, size, state) on proof.log to trailkeep_recovery;
 grant INSERT, SELECT, UPDATE (archived_size, edge, frozen_at, frozen_reason, published_size, root, size, state) on proof.log to trailkeep_sealer;
+grant SELECT on proof.log to trailkeep_verifier;
 
 create table proof.outbox (
   tenant_id uuid not null,
@@ -523,6 +551,24 @@ grant INSERT, SELECT on proof.outbox to trailkeep_app;
 grant DELETE, INSERT, SELECT, UPDATE (first_leaf, seq, time) on proof.outbox to trailkeep_recovery;
 grant DELETE, SELECT on proof.outbox to trailkeep_sealer;
 
+create table proof.verification (
+  tenant_id uuid not null,
+  round text collate "C" not null,
+  position text collate "C",
+  started_at timestamp with time zone not null,
+  ended_at timestamp with time zone,
+  checked bigint default 0 not null,
+  constraint verification_pkey PRIMARY KEY (tenant_id, round),
+  constraint verification_round_check CHECK ((round = ANY (ARRAY['rows'::text, 'segments'::text])))
+);
+alter table proof.verification owner to trailkeep_owner;
+alter table proof.verification enable row level security;
+alter table proof.verification force row level security;
+create policy tenant on proof.verification for * to trailkeep_app, trailkeep_verifier
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on proof.verification to trailkeep_app;
+grant INSERT, SELECT, UPDATE on proof.verification to trailkeep_verifier;
+
 create table record.event (
   tenant_id uuid not null,
   id uuid not null,
@@ -545,9 +591,12 @@ create policy recovery on record.event for * to trailkeep_recovery
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 create policy tenant on record.event for * to trailkeep_app, trailkeep_purger
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+create policy verifier on record.event for r to trailkeep_verifier
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant INSERT, SELECT on record.event to trailkeep_app;
 grant DELETE, SELECT on record.event to trailkeep_purger;
 grant DELETE, INSERT, SELECT on record.event to trailkeep_recovery;
+grant SELECT on record.event to trailkeep_verifier;
 
 create table record.event_token (
   tenant_id uuid not null,
@@ -597,6 +646,7 @@ grant INSERT, SELECT, UPDATE (announced_at, partial, tenants) on record.segment 
 grant SELECT on record.segment to trailkeep_purger;
 grant INSERT, SELECT, UPDATE (announced_at, partial, tenants) on record.segment to trailkeep_recovery;
 grant SELECT on record.segment to trailkeep_sealer;
+grant SELECT on record.segment to trailkeep_verifier;
 
 create table record.segment_part (
   tenant_id uuid not null,
@@ -622,9 +672,12 @@ create policy recovery on record.segment_part for * to trailkeep_recovery
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 create policy tenant on record.segment_part for * to trailkeep_app, trailkeep_sealer
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+create policy verifier on record.segment_part for r to trailkeep_verifier
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant INSERT, SELECT on record.segment_part to trailkeep_app;
 grant DELETE, INSERT, SELECT, UPDATE (first_leaf, seq) on record.segment_part to trailkeep_recovery;
 grant SELECT on record.segment_part to trailkeep_sealer;
+grant SELECT on record.segment_part to trailkeep_verifier;
 
 create table record.tenant_counter (
   tenant_id uuid not null,
@@ -642,9 +695,12 @@ create policy sealer on record.tenant_counter for r to trailkeep_sealer
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 create policy tenant on record.tenant_counter for * to trailkeep_app
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+create policy verifier on record.tenant_counter for r to trailkeep_verifier
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant INSERT, SELECT, UPDATE (last_time, leaves, seq) on record.tenant_counter to trailkeep_app;
 grant INSERT, SELECT, UPDATE (last_time, leaves, seq) on record.tenant_counter to trailkeep_recovery;
 grant SELECT on record.tenant_counter to trailkeep_sealer;
+grant SELECT on record.tenant_counter to trailkeep_verifier;
 
 create table sec.context_key (
   id smallint not null,
@@ -750,3 +806,4 @@ grant execute on function sec.ctx_tenants() to trailkeep_app;
 grant execute on function sec.ctx_tenants() to trailkeep_purger;
 grant execute on function sec.ctx_tenants() to trailkeep_recovery;
 grant execute on function sec.ctx_tenants() to trailkeep_sealer;
+grant execute on function sec.ctx_tenants() to trailkeep_verifier;

@@ -19,7 +19,7 @@ export interface TestDatabase extends TestServer {
   readonly ownerSql: Sql;
   /** As one of our login roles; closed by drop(). */
   login(
-    user: 'trailkeep_app' | 'trailkeep_sealer' | 'trailkeep_purger' | 'trailkeep_recovery',
+    user: 'trailkeep_app' | 'trailkeep_sealer' | 'trailkeep_purger' | 'trailkeep_recovery' | 'trailkeep_verifier',
     connections?: number,
   ): Sql;
   /** What a function's environment says about the database. */

@@ -1,0 +1,61 @@
+/** What verifying on a schedule leans on. */
+import type { LeafPart } from './read-ports.ts';
+import type { Judgement } from './verdict.ts';
+import type { StoredRow } from './verify-stored.ts';
+
+/**
+ * `rows`: record.event beside the log. `segments`: the log itself, and the segments beside it. Each goes through a
+ * tenant's whole trail in shares, and begins anew when its period is over.
+ */
+export const rounds = ['rows', 'segments'] as const;
+export type RoundName = (typeof rounds)[number];
+
+export interface Round {
+  readonly tenant: string;
+  readonly round: RoundName;
+  /** Up to where this round has looked: an id, or a number of leaves. Undefined: it is over. */
+  readonly position?: string;
+  readonly startedAt: Date;
+  /** When the last round ended; undefined before the first one has. */
+  readonly endedAt?: Date;
+  /** Rows or leaves that this round has looked at. */
+  readonly checked: number;
+}
+
+/** A critical part, as far as rows are looked for with it. */
+export interface RowPart {
+  /** Undefined: committed before there were logs. */
+  readonly firstLeaf: number | undefined;
+  readonly events: number;
+  readonly minId: string;
+  readonly maxId: string;
+}
+
+/** Postgres as the verifier sees it, who writes rounds and findings and nothing else. Rejects with `Unavailable` when it is down. */
+export interface Verification {
+  /** The tenant's log; undefined when it has none or nothing of it is published. */
+  log(
+    tenant: string,
+  ): Promise<
+    | { readonly slug: string; readonly origin: string; readonly publishedSize: number; readonly archivedSize: number }
+    | undefined
+  >;
+  /** Rows with ids above `after`, by id; fewer than `limit` are the last. */
+  rows(tenant: string, after: string, limit: number): Promise<readonly StoredRow[]>;
+  /** Critical parts that may hold ids above `after` and up to `upTo`. */
+  partsOfIds(tenant: string, after: string, upTo: string): Promise<readonly RowPart[]>;
+  /** Parts that end behind this leaf, in the order of their leaves. */
+  partsFrom(tenant: string, leaf: number, limit: number): Promise<readonly LeafPart[]>;
+  /** Signed checkpoints with sizes above `from` and up to `to`, with the roots that were signed. */
+  signed(
+    tenant: string,
+    from: number,
+    to: number,
+  ): Promise<readonly { readonly size: number; readonly root: Uint8Array }[]>;
+  /** The smallest id that can have a row: older months have left the hot window. */
+  oldestId(): Promise<string>;
+  rounds(tenants: readonly string[]): Promise<readonly Round[]>;
+  keepRound(round: Round): Promise<void>;
+  /** Keeps findings, and resolves with those that were not known. */
+  found(tenant: string, round: RoundName, findings: readonly Judgement[], now: Date): Promise<readonly Judgement[]>;
+}

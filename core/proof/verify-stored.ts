@@ -1,0 +1,195 @@
+/**
+ * What is stored, beside what the log committed to: rows, parts of segments, and the catalogue that finds them.
+ *
+ * Pure: whoever calls has read the entries out of a tree that hashes to a signed root, and the rest from where it lies.
+ */
+import type { Event } from '../event/event.ts';
+import { filterOfEvents } from '../record/membership.ts';
+import type { Block } from '../record/segment.ts';
+import { sameBytes } from './bytes.ts';
+import type { Entry } from './entry.ts';
+import type { Hasher } from './tree.ts';
+import { type Judgement, judge } from './verdict.ts';
+import { judgeLine, readEvent } from './verify-event.ts';
+import type { PlacedEntry } from './verify-lines.ts';
+
+/** A row of record.event. */
+export interface StoredRow {
+  readonly id: string;
+  readonly line: string;
+  /** Whether the columns that queries look at say what the line says. */
+  readonly agrees: boolean;
+}
+
+/**
+ * Judges rows of an interval of ids beside all entries that should have a row there. `isPending`: whether an event of
+ * this id may be committed and not yet in the tree.
+ */
+export function judgeRows(
+  c: Hasher,
+  rows: readonly StoredRow[],
+  entries: readonly PlacedEntry[],
+  isPending: (id: string) => boolean,
+): Judgement[] {
+  const found: Judgement[] = [];
+  const left = Map.groupBy(entries, ({ entry }) => entry.id);
+  for (const { id, line, agrees } of rows) {
+    const own = left.get(id);
+    if (!own) {
+      if (!isPending(id)) found.push(judge('event_extra', `The row of event ${id} has no entry in the log.`, { id }));
+      continue;
+    }
+    left.delete(id);
+    const judged = own.map(({ index, entry }) => judgeLine(c, line, entry, { index }));
+    const best = judged.find(({ verdict }) => verdict === 'VERIFIED') ?? judged[0]!;
+    if (best.verdict !== 'VERIFIED') found.push(best);
+    else if (!agrees) {
+      const why = `The columns of the row of event ${id} do not say what the event says, so queries miss it.`;
+      found.push(judge('event_differs', why, best.at));
+    }
+  }
+  for (const [id, [placed]] of left) {
+    const { index } = placed!;
+    found.push(judge('event_gone', `The log has leaf ${index}, and the row of event ${id} is gone.`, { index, id }));
+  }
+  return found;
+}
+
+/** A part of the catalogue, as far as it can be judged. */
+export interface StoredPart {
+  readonly firstLeaf: number;
+  readonly events: number;
+  readonly key: string;
+  readonly minId: string;
+  readonly maxId: string;
+  readonly minTime: number;
+  readonly maxTime: number;
+  readonly blocks: readonly Pick<Block, 'events' | 'minTime' | 'maxTime' | 'filter'>[];
+}
+
+/** Judges a part of a segment: the texts of its blocks beside its entries, and the catalogue beside both. */
+export function judgePart(
+  c: Hasher,
+  part: StoredPart,
+  entries: readonly (Entry | undefined)[],
+  texts: readonly string[],
+): Judgement[] {
+  const blocks = texts.map((text) => text.split('\n'));
+  // The newline behind the last line belongs to it.
+  const isWhole = blocks.every((lines) => lines.pop() === '');
+  const lines = blocks.flat();
+  const found = judgeOrder(c, part, entries, lines);
+  if (!isWhole) found.push(judge('segment_differs', `A block of ${part.key} ends within a line.`, { path: part.key }));
+  if (found.length > 0) return found.length > 1 && found.length >= lines.length ? [otherSegment(part)] : found;
+  const events = blocks.map((own) => own.map((line) => readEvent(line)!));
+  return isIndexed(part, events)
+    ? []
+    : [
+        judge(
+          'segment_differs',
+          `The catalogue says of ${part.key} what is not in it, so queries miss events.`,
+          at(part),
+        ),
+      ];
+}
+
+const at = ({ firstLeaf, key }: StoredPart) => ({ index: firstLeaf, path: key });
+
+const otherSegment = (part: StoredPart): Judgement => {
+  const last = part.firstLeaf + part.events - 1;
+  return judge(
+    'segment_differs',
+    `${part.key} holds none of the events of leaves ${part.firstLeaf} to ${last}.`,
+    at(part),
+  );
+};
+
+/** Line `i` belongs to entry `i`. Where one does not, it is looked for among the others. */
+function judgeOrder(
+  c: Hasher,
+  { firstLeaf, key }: StoredPart,
+  entries: readonly (Entry | undefined)[],
+  lines: readonly string[],
+): Judgement[] {
+  const found: Judgement[] = [];
+  const left = new Map<number, Entry>();
+  for (const [i, entry] of entries.entries()) if (entry) left.set(i, entry);
+  const strays: { readonly i: number; readonly line: string }[] = [];
+  for (const [i, line] of lines.entries()) {
+    const entry = entries[i];
+    const judgement = entry && judgeLine(c, line, entry, { index: firstLeaf + i, path: key });
+    if (judgement?.verdict === 'VERIFIED') left.delete(i);
+    // Where the log's own entry is not to be believed, that was told, and nothing can be said of the line.
+    else if (entry || i >= entries.length) strays.push({ i, line });
+  }
+  for (const { i, line } of strays) {
+    const id = readEvent(line)?.id;
+    const same = left.get(i)?.id === id ? i : [...left].find(([, entry]) => entry.id === id)?.[0];
+    if (same === undefined) {
+      const where = { path: key, ...(id === undefined ? {} : { id }) };
+      found.push(judge('event_extra', `Line ${i + 1} of the part in ${key} is no event of the log.`, where));
+      continue;
+    }
+    const index = firstLeaf + same;
+    const judgement = judgeLine(c, line, left.get(same)!, { index, path: key });
+    left.delete(same);
+    found.push(
+      judgement.verdict === 'VERIFIED'
+        ? judge('order_differs', `The event of leaf ${index} is not in its place in ${key}.`, judgement.at)
+        : judgement,
+    );
+  }
+  for (const [i, entry] of left) {
+    const index = firstLeaf + i;
+    const where = { index, id: entry.id, path: key };
+    found.push(judge('event_gone', `The log has leaf ${index}, and its event is not in ${key}.`, where));
+  }
+  return found;
+}
+
+/** Whether the catalogue's index of a part is the one that its events give. */
+function isIndexed(part: StoredPart, events: readonly (readonly Event[])[]): boolean {
+  const all = events.flat();
+  const times = all.map(({ occurred_at }) => Date.parse(occurred_at));
+  const ids = all.map(({ id }) => id).sort();
+  const isBlock = (block: StoredPart['blocks'][number], own: readonly Event[]): boolean => {
+    const ms = own.map(({ occurred_at }) => Date.parse(occurred_at));
+    return (
+      block.events === own.length &&
+      block.minTime === Math.min(...ms) &&
+      block.maxTime === Math.max(...ms) &&
+      sameBytes(block.filter, filterOfEvents(own))
+    );
+  };
+  return (
+    part.events === all.length &&
+    part.minId === ids[0] &&
+    part.maxId === ids.at(-1) &&
+    part.minTime === times.reduce((a, b) => Math.min(a, b)) &&
+    part.maxTime === times.reduce((a, b) => Math.max(a, b)) &&
+    part.blocks.length === events.length &&
+    part.blocks.every((block, i) => isBlock(block, events[i]!))
+  );
+}
+
+/** Judges that parts follow each other without a gap from leaf `from` on, and reach `to` if these are all. */
+export function judgeCatalogue(
+  parts: readonly Pick<StoredPart, 'firstLeaf' | 'events' | 'key'>[],
+  from: number,
+  to?: number,
+): Judgement[] {
+  const found: Judgement[] = [];
+  let next = from;
+  const lacks = (end: number) =>
+    judge('segment_gone', `No segment is catalogued for leaves ${next} to ${end - 1} of the log.`, { index: next });
+  for (const { firstLeaf, events, key } of parts) {
+    if (firstLeaf > next) found.push(lacks(firstLeaf));
+    if (firstLeaf < next && firstLeaf >= from) {
+      const why = `Two segments are catalogued for leaf ${firstLeaf} of the log; one is ${key}.`;
+      found.push(judge('segment_differs', why, { index: firstLeaf, path: key }));
+    }
+    next = Math.max(next, firstLeaf + events);
+  }
+  if (to !== undefined && next < to) found.push(lacks(to));
+  return found;
+}

@@ -1,0 +1,147 @@
+/** What the verifier reads of Postgres, and the two tables that are its own. It logs in as trailkeep_verifier. */
+import type { Row, Sql, TransactionSql } from 'postgres';
+import { categories, results, severities } from '#core/event/event.ts';
+import type { Judgement } from '#core/proof/verdict.ts';
+import { readEvent } from '#core/proof/verify-event.ts';
+import type { Round, RoundName, Verification } from '#core/proof/verify-ports.ts';
+import type { StoredRow } from '#core/proof/verify-stored.ts';
+import { actorPrefix } from './actor-column.ts';
+import { asked, withTenants } from './connect.ts';
+import { createLeafCatalogue } from './leaves.ts';
+
+/** Opens the verifier's view; what each method promises is in core/proof/verify-ports.ts. */
+export function createVerification(sql: Sql, contextKey: Uint8Array): Verification {
+  const read = <T>(tenants: readonly string[], query: (tx: TransactionSql) => Promise<T>) =>
+    withTenants(sql, contextKey, tenants, new Date(), query, 'read only');
+  const { partsFrom } = createLeafCatalogue(sql, contextKey);
+
+  return {
+    partsFrom,
+
+    async log(tenant) {
+      const [row] = await read(
+        [tenant],
+        async (tx) => tx`select slug, origin, published_size, archived_size from proof.log
+          where tenant_id = ${tenant} and published_size > 0`,
+      );
+      if (!row) return undefined;
+      const { slug, origin, published_size, archived_size } = row;
+      return { slug, origin, publishedSize: Number(published_size), archivedSize: Number(archived_size) };
+    },
+
+    rows: (tenant, after, limit) =>
+      read([tenant], async (tx) =>
+        (
+          await tx`select id, occurred_at, category, outcome, severity, action, actor, body from record.event
+            where tenant_id = ${tenant} and id > ${after} order by id limit ${limit}`
+        ).map(storedRow),
+      ),
+
+    partsOfIds: (tenant, after, upTo) =>
+      read([tenant], async (tx) =>
+        (
+          await tx`select first_leaf, events, min_id, max_id from record.segment_part
+            where tenant_id = ${tenant} and tier = 0 and max_id > ${after} and min_id <= ${upTo} order by first_leaf`
+        ).map((row) => ({
+          firstLeaf: row.first_leaf === null ? undefined : Number(row.first_leaf),
+          events: row.events,
+          minId: row.min_id,
+          maxId: row.max_id,
+        })),
+      ),
+
+    signed: (tenant, from, to) =>
+      read([tenant], async (tx) =>
+        (
+          await tx`select size, root from proof.checkpoint where tenant_id = ${tenant} and signed_at is not null
+            and size > ${from} and size <= ${to} order by size`
+        ).map((row) => ({ size: Number(row.size), root: row.root as Uint8Array })),
+      ),
+
+    async oldestId() {
+      // Partitions are named by their months, see record.ensure_partitions.
+      const [row] = await asked(sql`select min(relname) as name from pg_class
+        where relnamespace = 'record'::regnamespace and relkind = 'r' and relname ~ '^event_[0-9]{4}_[0-9]{2}$'`);
+      const month = /^event_(\d{4})_(\d{2})$/.exec(String(row?.name));
+      const ms = month ? Date.UTC(Number(month[1]), Number(month[2]) - 1) : 0;
+      const hex = ms.toString(16).padStart(12, '0');
+      return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`;
+    },
+
+    async rounds(tenants) {
+      if (tenants.length === 0) return [];
+      return (await read(tenants, async (tx) => tx`select * from proof.verification`)).map(roundOf);
+    },
+
+    async keepRound({ tenant, round, position, startedAt, endedAt, checked }) {
+      await withTenants(
+        sql,
+        contextKey,
+        [tenant],
+        new Date(),
+        async (tx) => tx`insert into proof.verification (tenant_id, round, position, started_at, ended_at, checked)
+          values (${tenant}, ${round}, ${position ?? null}, ${startedAt}, ${endedAt ?? null}, ${checked})
+          on conflict (tenant_id, round) do update set position = excluded.position, started_at = excluded.started_at,
+            ended_at = excluded.ended_at, checked = excluded.checked`,
+      );
+    },
+
+    async found(tenant, round, findings, now) {
+      if (findings.length === 0) return [];
+      const rows = JSON.stringify(
+        findings.map((finding) => ({
+          reason: finding.reason,
+          place: placeOf(finding),
+          verdict: finding.verdict,
+          why: finding.why,
+        })),
+      );
+      const fresh = await withTenants(
+        sql,
+        contextKey,
+        [tenant],
+        new Date(),
+        async (
+          tx,
+        ) => tx`insert into proof.finding as known (tenant_id, round, reason, place, verdict, why, found_at, last_found_at)
+          select distinct on (reason, place) ${tenant}::uuid, ${round}::text, reason, place, verdict, why, ${now}::timestamptz, ${now}::timestamptz
+          from json_to_recordset(${rows}::text::json) as f (reason text, place text, verdict text, why text)
+          on conflict (tenant_id, round, reason, place) do update set last_found_at = excluded.last_found_at
+          returning reason, place, found_at = last_found_at as fresh`,
+      );
+      const isFresh = new Set(fresh.filter((row) => row.fresh).map((row) => `${row.reason} ${row.place}`));
+      return findings.filter((finding) => isFresh.delete(`${finding.reason} ${placeOf(finding)}`));
+    },
+  };
+}
+
+/** A finding's place in one spelling. */
+export const placeOf = ({ at: { index, id, path, size } }: Judgement): string =>
+  [index === undefined ? [] : `leaf ${index}`, id ?? [], path ?? [], size === undefined ? [] : `size ${size}`]
+    .flat()
+    .join(' ');
+
+/** A row with the columns that ledger.ts writes beside the line. */
+export function storedRow(row: Row): StoredRow {
+  const line = String(row.body);
+  const event = readEvent(line);
+  const agrees =
+    event !== undefined &&
+    (row.occurred_at as Date).getTime() === Date.parse(event.occurred_at) &&
+    row.category === categories.indexOf(event.category) &&
+    row.outcome === results.indexOf(event.outcome.result) &&
+    row.severity === severities.indexOf(event.severity) &&
+    row.action === event.action &&
+    // As they were stored before there were prefixes, too.
+    (row.actor === actorPrefix(event.actor.id) || row.actor === event.actor.id);
+  return { id: String(row.id), line, agrees };
+}
+
+const roundOf = (row: Row): Round => ({
+  tenant: row.tenant_id,
+  round: row.round as RoundName,
+  ...(row.position === null ? {} : { position: String(row.position) }),
+  startedAt: row.started_at,
+  ...(row.ended_at === null ? {} : { endedAt: row.ended_at }),
+  checked: Number(row.checked),
+});
