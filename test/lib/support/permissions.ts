@@ -30,6 +30,12 @@ export function permissionsOf(assembly: Assembly): Permissions {
       )
       .map(({ id, Properties }) => ({ name: id, policy: resolve.value(Properties.PolicyDocument, stack) as Json }));
   };
+  /** A role that a key's policy names from another stack has a name; the others go by their id. */
+  const principalOf = (functionId: string) => {
+    const { stack, role } = roleOf(functionId);
+    const named = assembly.templates[stack]!.Resources[role]!.Properties.RoleName;
+    return `arn:aws:iam::${account}:role/${named === undefined ? role : String(resolve.value(named, stack))}`;
+  };
   const keyPolicyOf = (arn: string) => {
     const key = assembly.all('AWS::KMS::Key').find((one) => resolve.arn(one.stack, one.id) === arn);
     return key && resolve.value(key.Properties.KeyPolicy, key.stack);
@@ -45,10 +51,10 @@ export function permissionsOf(assembly: Assembly): Permissions {
         resourceControlPolicies: [],
         ...(resourcePolicy ? { resourcePolicy } : {}),
         request: {
-          principal: `arn:aws:iam::${account}:role/${roleOf(functionId).role}`,
+          principal: principalOf(functionId),
           action,
           resource: { resource, accountId: account },
-          contextVariables: context,
+          contextVariables: { 'aws:PrincipalArn': principalOf(functionId), ...context },
         },
       };
       const result = (await runSimulation(simulable(simulation) as Parameters<typeof runSimulation>[0], {})) as {

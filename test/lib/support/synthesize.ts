@@ -6,6 +6,7 @@ import { App, type IPolicyValidationPlugin, Validations } from 'aws-cdk-lib';
 import { featureFlags } from '#lib/feature-flags.ts';
 import { addPlatform } from '#lib/platform.ts';
 import { settingsOf } from '#lib/settings.ts';
+import { addWitness } from '#lib/witness-stack.ts';
 
 export type Json = { readonly [key: string]: unknown };
 
@@ -30,14 +31,16 @@ export interface Assembly {
   all(type?: string): readonly (Resource & { readonly id: string; readonly stack: string })[];
 }
 
-/** Synthesizes a stage; findings of CDK's own validator or of the plugins throw. */
+/** Synthesizes a stage; findings of CDK's own validator or of the plugins throw. `witness`: its stack as well. */
 export function synthesize(
   stage: string,
   plugins: (app: App) => readonly IPolicyValidationPlugin[] = () => [],
+  { witness = false }: { readonly witness?: boolean } = {},
 ): Assembly {
   const outdir = mkdtempSync(join(tmpdir(), 'trailkeep-synth-'));
   const app = new App({ context: { ...featureFlags, 'aws:cdk:enable-path-metadata': true }, outdir });
   addPlatform(app, settingsOf(stage), 'stub');
+  if (witness) addWitness(app, settingsOf(stage), 'stub');
   const added = plugins(app);
   if (added.length > 0) Validations.of(app).addPlugins(...added);
   const assembly = app.synth();
