@@ -9,6 +9,7 @@ import { breakGlassPaths } from './openapi-paths-break-glass.ts';
 import { eventPaths, filter } from './openapi-paths-events.ts';
 import { issuerPaths } from './openapi-paths-issuers.ts';
 import { privacyPaths } from './openapi-paths-privacy.ts';
+import { proofPaths } from './openapi-paths-proof.ts';
 import { type Operation, object, ref, type Schema, text, withoutDialect } from './openapi-words.ts';
 
 /** Codes that every operation behind the authorizer may answer. */
@@ -34,6 +35,7 @@ export function openapi(): object {
         ...breakGlassPaths,
         ...issuerPaths,
         ...privacyPaths,
+        ...proofPaths,
       }).map(([path, operations]) => [
         path,
         Object.fromEntries(
@@ -89,7 +91,7 @@ function operationOf(path: string, method: string, operation: Operation): object
       .replace(/^\/v1/, '')
       .replace(/[{}]/g, '')
       .replace(/[/-]+(\w)/g, (_match, letter: string) => letter.toUpperCase())}`,
-    tags: [path.split('/')[2]],
+    tags: [path.startsWith('/t/') ? 'log' : path.split('/')[2]],
     summary: operation.summary,
     ...(operation.description || operation.scope
       ? {

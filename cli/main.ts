@@ -6,14 +6,17 @@ import { breakGlassCommand } from './break-glass.ts';
 import { checkCommand } from './check.ts';
 import { type Command, commonOptions, type Invocation, type Origin, openClient } from './command.ts';
 import { dlqCommand } from './dlq.ts';
+import { exportCommand } from './export.ts';
 import { explain, UsageError } from './fail.ts';
 import { commandHelp, mainHelp } from './help.ts';
 import { holdCommand } from './hold.ts';
 import { importCommand } from './import.ts';
 import { issuerCommand } from './issuer.ts';
 import { keyCommand } from './key.ts';
+import { logCommand } from './log.ts';
 import type { Streams } from './print.ts';
 import { privacyCommand } from './privacy.ts';
+import { proofCommand } from './proof.ts';
 import { queryCommand } from './query.ts';
 import { roleCommand } from './role.ts';
 import { sendCommand } from './send.ts';
@@ -35,7 +38,10 @@ export const commands: readonly Command[] = [
   breakGlassCommand,
   privacyCommand,
   holdCommand,
+  proofCommand,
+  exportCommand,
   verifyCommand,
+  logCommand,
   whoamiCommand,
   tokenCommand,
   tenantCommand,

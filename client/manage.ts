@@ -21,6 +21,7 @@ import type {
 } from './answers.ts';
 import { breakGlass } from './break-glass.ts';
 import { holds, privacy } from './privacy.ts';
+import { proof } from './proof.ts';
 import { query } from './read-events.ts';
 import { access } from './roles.ts';
 import type { Call, Transport } from './transport.ts';
@@ -69,6 +70,7 @@ export function manage(transport: Transport) {
     privacy: privacy(transport),
     /** Legal holds: what must not be destroyed. */
     holds: holds(transport),
+    ...proof(transport),
     /** What the tenant decides about its events. */
     policy: {
       get: () => get<Policy>('/v1/policy'),
