@@ -8,6 +8,8 @@ import type { CatalogueRule, TenantPolicy } from '../access/access.ts';
 import type { Category, Crud, Severity, Tier } from './event.ts';
 
 export const defaultCatalogue: readonly CatalogueRule[] = [
+  // What is stored is not what it was: somebody has to get up.
+  { action: 'log.verification_failed', category: 'critical', severity: 'critical' },
   // Who may do what, and the trail itself: always critical.
   ...[
     'role.*',

@@ -56,6 +56,15 @@ export interface Verification {
   oldestId(): Promise<string>;
   rounds(tenants: readonly string[]): Promise<readonly Round[]>;
   keepRound(round: Round): Promise<void>;
-  /** Keeps findings, and resolves with those that were not known. */
-  found(tenant: string, round: RoundName, findings: readonly Judgement[], now: Date): Promise<readonly Judgement[]>;
+  /**
+   * Keeps findings. Those that were not known are told with `tell` before they are kept, so that none is known and
+   * untold; when `tell` rejects, nothing is kept. Resolves with how many were not known.
+   */
+  found(
+    tenant: string,
+    round: RoundName,
+    findings: readonly Judgement[],
+    now: Date,
+    tell: (fresh: readonly Judgement[]) => Promise<void>,
+  ): Promise<number>;
 }

@@ -11,7 +11,14 @@ import { logger } from '#functions/runtime/observe.ts';
 
 /** Something that happened to a log. */
 export interface LogFact {
-  readonly action: 'log.created' | 'log.frozen' | 'log.recovered' | 'log.retired' | 'log.heartbeat';
+  readonly action:
+    | 'log.created'
+    | 'log.frozen'
+    | 'log.recovered'
+    | 'log.retired'
+    | 'log.heartbeat'
+    | 'log.verified'
+    | 'log.verification_failed';
   /** Tells this fact from others of its action in the same log: an epoch, a day. */
   readonly key: string;
   /** When it happened, as exactly as every teller knows it: part of the id. */

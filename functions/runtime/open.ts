@@ -51,6 +51,7 @@ import { createPrivacyRequests } from '#stores/postgres/privacy-requests.ts';
 import { createProjectRegistry } from '#stores/postgres/projects.ts';
 import { createRoleRegistry } from '#stores/postgres/roles.ts';
 import { createTenantRegistry } from '#stores/postgres/tenants.ts';
+import { createVerification } from '#stores/postgres/verification.ts';
 import { PostgresSubjectKeys } from '#stores/privacy/subject-keys.ts';
 import { TenantKeyStore } from '#stores/privacy/tenant-keys.ts';
 import { SegmentBlocks } from '#stores/s3/block-reader.ts';
@@ -248,6 +249,8 @@ export const openLogRecovery = async () => createLogRecovery(sql(), await contex
 export const openLogDrainMs = () => Number(readOptionalEnv('LOG_DRAIN_SECONDS') ?? 900) * 1000;
 export const openNewIncarnation = () => (): string => randomUUID();
 export const openLogTenants = async () => createLogTenants(sql(), await contextKey());
+/** As trailkeep_verifier, who reads what others write and writes only what it found. */
+export const openVerification = async () => createVerification(sql(), await contextKey());
 export const openLogSigner = () =>
   new KmsSigner(new KMSClient(clientSettings), readEnv('SIGNING_KEY_ARN').SIGNING_KEY_ARN);
 export const openLogHost = () => readEnv('LOG_HOST').LOG_HOST;

@@ -86,31 +86,24 @@ export function createVerification(sql: Sql, contextKey: Uint8Array): Verificati
       );
     },
 
-    async found(tenant, round, findings, now) {
-      if (findings.length === 0) return [];
+    async found(tenant, round, findings, now, tell) {
+      if (findings.length === 0) return 0;
       const rows = JSON.stringify(
-        findings.map((finding) => ({
-          reason: finding.reason,
-          place: placeOf(finding),
-          verdict: finding.verdict,
-          why: finding.why,
-        })),
+        findings.map((one) => ({ reason: one.reason, place: placeOf(one), verdict: one.verdict, why: one.why })),
       );
-      const fresh = await withTenants(
-        sql,
-        contextKey,
-        [tenant],
-        new Date(),
-        async (
-          tx,
-        ) => tx`insert into proof.finding as known (tenant_id, round, reason, place, verdict, why, found_at, last_found_at)
-          select distinct on (reason, place) ${tenant}::uuid, ${round}::text, reason, place, verdict, why, ${now}::timestamptz, ${now}::timestamptz
+      return withTenants(sql, contextKey, [tenant], new Date(), async (tx) => {
+        const kept = await tx`insert into proof.finding
+            (tenant_id, round, reason, place, verdict, why, found_at, last_found_at)
+          select distinct on (reason, place) ${tenant}::uuid, ${round}::text, reason, place, verdict, why,
+            ${now}::timestamptz, ${now}::timestamptz
           from json_to_recordset(${rows}::text::json) as f (reason text, place text, verdict text, why text)
           on conflict (tenant_id, round, reason, place) do update set last_found_at = excluded.last_found_at
-          returning reason, place, found_at = last_found_at as fresh`,
-      );
-      const isFresh = new Set(fresh.filter((row) => row.fresh).map((row) => `${row.reason} ${row.place}`));
-      return findings.filter((finding) => isFresh.delete(`${finding.reason} ${placeOf(finding)}`));
+          returning reason, place, xmax = 0 as fresh`;
+        const isFresh = new Set(kept.filter((row) => row.fresh).map((row) => `${row.reason} ${row.place}`));
+        const fresh = findings.filter((one) => isFresh.delete(`${one.reason} ${placeOf(one)}`));
+        if (fresh.length > 0) await tell(fresh);
+        return fresh.length;
+      });
     },
   };
 }
