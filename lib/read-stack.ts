@@ -55,6 +55,7 @@ export class ReadStack extends Stack {
     door.route('/v1/tenants/{tenantId}/issuers', ['GET', 'POST'], access.issuers);
     door.route('/v1/tenants/{tenantId}/issuers/{issuerId}', ['GET', 'DELETE'], access.issuers);
     door.route('/v1/tenants/{tenantId}/intake', ['GET', 'POST'], record.openIntake);
+    door.route('/v1/tenants/{tenantId}/log/recover', ['POST'], proof.recover);
     door.route('/v1/keys', ['GET', 'POST'], access.keys);
     door.route('/v1/keys/{keyId}', ['GET', 'DELETE'], access.keys);
     door.route('/v1/keys/{keyId}/rotate', ['POST'], access.keys);

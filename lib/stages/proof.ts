@@ -5,7 +5,7 @@ import { speaksPostgres } from '../parts/database-env.ts';
 import { type Inside, makeVerb, type Place, type Verb } from '../parts/function.ts';
 import { addCosignatures, consume, openFields, readLogs, readObjects, send, writeObjects } from '../parts/grants.ts';
 import { mapQueue } from '../parts/mapping.ts';
-import { makeSeal, makeSealSweep } from './sealing.ts';
+import { makeRecover, makeSeal, makeSealSweep } from './sealing.ts';
 
 export interface ProofProps extends Place {
   readonly data: DataStack;
@@ -15,6 +15,7 @@ export interface ProofProps extends Place {
 export class Proof extends Construct {
   readonly seal: Verb;
   readonly sweep: Verb;
+  readonly recover: Verb;
   readonly logs: Verb;
   readonly tiles: Verb;
   readonly prove: Verb;
@@ -29,6 +30,7 @@ export class Proof extends Construct {
     const { data, settings } = props;
     this.seal = makeSeal(this, props);
     this.sweep = makeSealSweep(this, props);
+    this.recover = makeRecover(this, props);
     const database = speaksPostgres(data, settings.stage, props.inside);
     const reading = {
       timeoutSeconds: 29,

@@ -48,7 +48,7 @@ export function makeSeal(scope: Construct, props: ProofProps): Verb {
 export const makeSealSweep = (scope: Construct, props: ProofProps): Verb =>
   makeSealer(scope, 'Sweep', 'sweep', props, {
     memoryMb: 1769,
-    timeoutSeconds: 300,
+    timeoutSeconds: proofTimeoutSeconds.sweep,
     environment: { CONTROL_BUCKET: props.data.control.bucketName },
     // Merge delays are in a tenant's policy.
     permissions: readObjects(props.data, props.data.control, 'tenants/'),
@@ -111,6 +111,7 @@ export function makeRecover(scope: Construct, props: ProofProps): Verb {
       SEGMENTS_BUCKET: data.segments.bucketName,
       SIGNING_KEY_ARN: data.signingKey.keyArn,
       LOG_HOST: settings.proof.host,
+      LOG_DRAIN_SECONDS: String(proofTimeoutSeconds.sweep),
     },
     permissions: [
       ...database.permissions,

@@ -1,4 +1,5 @@
 /** What Lambda itself needs of every role, which CDK does not add to a role of our own and no validator misses. */
+import { runSimulation } from '@cloud-copilot/iam-simulate';
 import { describe, expect, test } from 'vitest';
 import { permissionsOf } from './support/permissions.ts';
 import { account, region, resolverOf } from './support/resolve.ts';
@@ -79,4 +80,46 @@ test('those who answer data subjects fill the vault, and nobody opens it', async
     expect((await simulate(id, 'kms:Encrypt', keyArn('VaultKey'), context)) === 'Allowed', id).toBe(fills);
     expect(await simulate(id, 'kms:Decrypt', keyArn('VaultKey'), context), id).not.toBe('Allowed');
   }
+});
+
+test('sealers alone sign, and messages themselves alone', async () => {
+  const how = { 'kms:SigningAlgorithm': 'ED25519_SHA_512', 'kms:MessageType': 'RAW' };
+  const wrong = [{}, { ...how, 'kms:MessageType': 'DIGEST' }, { ...how, 'kms:SigningAlgorithm': 'ED25519_PH_SHA_512' }];
+  for (const { id } of functions) {
+    const sealer = /^Proof(Seal|Sweep)[0-9A-F]{8}$/.test(id);
+    expect((await simulate(id, 'kms:Sign', keyArn('SigningKey'), how)) === 'Allowed', id).toBe(sealer);
+    for (const one of wrong) expect(await simulate(id, 'kms:Sign', keyArn('SigningKey'), one), id).not.toBe('Allowed');
+    expect(await simulate(id, 'kms:ScheduleKeyDeletion', keyArn('SigningKey')), id).not.toBe('Allowed');
+  }
+});
+
+test('the key itself refuses whoever is no sealer, even with every permission that IAM has', async () => {
+  const key = assembly.all('AWS::KMS::Key').find(({ id }) => id.startsWith('SigningKey'))!;
+  const everything = { Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }], Version: '2012-10-17' };
+  const ask = async (role: string, action: string) => {
+    const principal = `arn:aws:iam::${account}:role/${role}`;
+    const result = await runSimulation(
+      {
+        identityPolicies: [{ name: 'everything', policy: everything }],
+        serviceControlPolicies: [],
+        resourceControlPolicies: [],
+        resourcePolicy: resolve.value(key.Properties.KeyPolicy, key.stack),
+        request: {
+          principal,
+          action,
+          resource: { resource: keyArn('SigningKey'), accountId: account },
+          contextVariables: {
+            'aws:PrincipalArn': principal,
+            ...(action === 'kms:Sign' ? { 'kms:SigningAlgorithm': 'ED25519_SHA_512', 'kms:MessageType': 'RAW' } : {}),
+          },
+        },
+      } as Parameters<typeof runSimulation>[0],
+      {},
+    );
+    return (result as { overallResult?: string }).overallResult;
+  };
+  expect(await ask(`trailkeep-prod-${region}-proof-seal`, 'kms:Sign')).toBe('Allowed');
+  expect(await ask('Administrator', 'kms:Sign')).toBe('ExplicitlyDenied');
+  expect(await ask('Administrator', 'kms:ScheduleKeyDeletion')).toBe('ExplicitlyDenied');
+  expect(await ask('Administrator', 'kms:PutKeyPolicy')).toBe('Allowed');
 });

@@ -59,7 +59,11 @@ export function translatorOf(assembly: Assembly, running: readonly RunningResour
     return key === undefined ? [] : [[action, keyOf(key, stack).arn, through('s3')]];
   };
 
-  const ofS3 = (operation: string, { path, status }: ServiceCall): Wanted[] => {
+  /** In a stage that locks, archived checkpoints are written with their lock. */
+  const locks = (name: string, key: string): boolean =>
+    /^t\/[^/]+\/checkpoint-archive\//.test(key) && bucket(name).Properties.ObjectLockEnabled === true;
+
+  const ofS3 = (operation: string, { path, status, body }: ServiceCall): Wanted[] => {
     const [, name = '', ...rest] = path.split('/').map(decodeURIComponent);
     const whole = arnOf(bucket(name));
     const object = `${whole}/${rest.join('/')}`;
@@ -74,7 +78,13 @@ export function translatorOf(assembly: Assembly, running: readonly RunningResour
             ]
           : [['s3:GetObject', object], ...keyed(name, 'kms:Decrypt')];
       case 'PutObject':
-        return [['s3:PutObject', object], ...keyed(name, 'kms:GenerateDataKey')];
+        return [
+          ['s3:PutObject', object],
+          ...(locks(name, rest.join('/')) ? [['s3:PutObjectRetention', object] as const] : []),
+          ...keyed(name, 'kms:GenerateDataKey'),
+        ];
+      case 'DeleteObjects':
+        return [...body.matchAll(/<Key>([^<]+)<\/Key>/g)].map(([, key]) => ['s3:DeleteObject', `${whole}/${key}`]);
       case 'DeleteObject':
         return [['s3:DeleteObject', object]];
       case 'ListObjectsV2':
@@ -126,9 +136,17 @@ export function translatorOf(assembly: Assembly, running: readonly RunningResour
 
   /** By the ARN that the call names: what it decrypts must be named too, or the role could not be held to one key. */
   const ofKms = (operation: string, input: Input): Wanted[] => {
-    if (!['GenerateDataKey', 'Encrypt', 'Decrypt'].includes(operation)) return unknown(`kms ${operation}`);
     const arn = String(input.KeyId);
     const key = behind('AWS::KMS::Key', ({ attributes }) => attributes.Arn === arn, arn);
+    if (operation === 'GetPublicKey') return [[`kms:${operation}`, arnOf(key)]];
+    if (operation === 'Sign') {
+      const how = {
+        'kms:SigningAlgorithm': String(input.SigningAlgorithm),
+        'kms:MessageType': String(input.MessageType),
+      };
+      return [[`kms:${operation}`, arnOf(key), how]];
+    }
+    if (!['GenerateDataKey', 'Encrypt', 'Decrypt'].includes(operation)) return unknown(`kms ${operation}`);
     const pairs = Object.entries((input.EncryptionContext ?? {}) as Record<string, string>);
     const context = Object.fromEntries(pairs.map(([name, value]) => [`kms:EncryptionContext:${name}`, value]));
     return [[`kms:${operation}`, arnOf(key), context]];

@@ -21,7 +21,7 @@ let platform: TestPlatform;
 let running: readonly RunningResource[];
 
 const stages = ['dev', 'prod'].map((stage) => {
-  const assembly = synthesize(stage);
+  const assembly = synthesize(stage, () => [], { witness: true });
   return { stage, assembly, permissions: permissionsOf(assembly) };
 });
 
@@ -42,6 +42,7 @@ beforeAll(async () => {
   await runStories(platform, {
     control: name('AWS::S3::Bucket', new RegExp(`^Control${hash}`)),
     segments: name('AWS::S3::Bucket', new RegExp(`^Segments${hash}`)),
+    evidence: name('AWS::S3::Bucket', new RegExp(`^Evidence${hash}`)),
     critical: queue('Critical'),
     bulk: queue('Bulk'),
     criticalDead: queue('CriticalDead'),
@@ -87,6 +88,7 @@ test.each(stages)('$stage: a function logs in to the database as its own user an
     'trailkeep_app',
     'trailkeep_owner',
     'trailkeep_sealer',
+    'trailkeep_recovery',
     'trailkeep_purger',
     'trailkeep_master',
     'postgres',
