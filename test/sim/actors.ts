@@ -1,5 +1,6 @@
 /** Who works in a world: producers, writers, sweeps, sealers and an operator, each running the real modules. */
 import type { Tier } from '#core/event/event.ts';
+import { recover } from '#functions/proof/recover.ts';
 import { sealAnnounced } from '#functions/proof/seal.queue.ts';
 import { sweepLogs } from '#functions/proof/sweep.schedule.ts';
 import { sweep } from '#functions/record/sweep.schedule.ts';
@@ -81,6 +82,17 @@ export class Actors {
         { now: world.dateOf(worker) },
       ),
     );
+  }
+
+  /** The operator looks every few minutes, and recovers what is frozen. */
+  operate(): void {
+    const world = this.#world;
+    this.every(2 * minute, 'operator', 900 * second, async (worker) => {
+      for (const tenant of world.tenants) {
+        if (world.database.tables.logs.get(tenant)?.state !== 'frozen') continue;
+        await recover(this.#ports.recover(worker), tenant, world.dateOf(worker));
+      }
+    });
   }
 
   /** One request of a producer, repeated until there is a receipt. */

@@ -62,6 +62,8 @@ interface Tables {
   readonly parts: Map<string, readonly PartRow[]>;
   readonly outbox: Map<string, readonly OutboxRow[]>;
   readonly logs: Map<string, LogRow>;
+  /** By tenant: since when a recovery has worked on its log, ms. */
+  readonly recovering: Map<string, number>;
   /** By `tenant/size`. */
   readonly checkpoints: Map<string, CheckpointRow>;
 }
@@ -97,6 +99,7 @@ export class Database {
     parts: new Map(),
     outbox: new Map(),
     logs: new Map(),
+    recovering: new Map(),
     checkpoints: new Map(),
   };
   incarnation: string;
@@ -146,6 +149,7 @@ function copyOf(tables: Tables): Tables {
     parts: new Map(tables.parts),
     outbox: new Map(tables.outbox),
     logs: new Map(tables.logs),
+    recovering: new Map(tables.recovering),
     checkpoints: new Map(tables.checkpoints),
   };
 }

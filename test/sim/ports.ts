@@ -1,8 +1,9 @@
 /** The ports of the modules under test, for one worker of a world. */
 
 import { uuidv7 } from '#core/event/uuid.ts';
-import type { Anchors, LogLedger, LogStore, LogTenants } from '#core/proof/ports.ts';
+import type { Anchors, LogLedger, LogRecovery, LogStore, LogTenants } from '#core/proof/ports.ts';
 import type { Ledger, Recorder } from '#core/record/ports.ts';
+import type { RecoverPorts } from '#functions/proof/recover.ts';
 import type { SealLogPorts } from '#functions/proof/seal-ports.ts';
 import type { SweepPorts } from '#functions/record/sweep.schedule.ts';
 import type { WritePorts } from '#functions/record/write.ts';
@@ -15,11 +16,15 @@ import { ownLine } from './events.ts';
 import { ImmediateLedger } from './ledger.ts';
 import { ImmediateLogs, immediateTenants } from './logs.ts';
 import type { Queues } from './queues.ts';
+import { ImmediateRecovery } from './recovery.ts';
+import { storeWith } from './removals.ts';
 import type { Worker } from './scheduler.ts';
 import { segmentsOf } from './segments.ts';
 import { simulatedCrypto } from './signer.ts';
 import { host, type World } from './world.ts';
 
+/** A quarter of an hour: no function lives longer. */
+const drainMs = 900_000;
 const tenantKeys = { own: dataKeyOf(new Uint8Array(32)), blind: cipherKey(new Uint8Array(32)) };
 
 export class Ports {
@@ -98,8 +103,30 @@ export class Ports {
   }
 
   sweep(worker: Worker): SweepPorts {
-    const { segments, ledger, announcer, newId } = this.write(worker);
+    const { segments: listed, ledger, announcer, newId } = this.write(worker);
+    const segments = this.#world.removed?.noOrphans ? { ...listed, async *list() {} } : listed;
     return { segments, ledger, announcer, newId };
+  }
+
+  recover(worker: Worker): RecoverPorts {
+    const { scheduler, database, removed } = this.#world;
+    const ledger = this.logs(worker);
+    const store = this.store(worker);
+    return {
+      ledger,
+      recovery: callsOf<LogRecovery>(scheduler, worker, 'Postgres', new ImmediateRecovery(database), {
+        reads: ['partsFrom'],
+      }),
+      logs: removed?.keepsTiles ? storeWith(store, { remove: async () => {} }) : store,
+      segments: segmentsOf(scheduler, worker, this.#world.segments),
+      signer: this.#world.key.of(scheduler, worker),
+      crypto: simulatedCrypto,
+      recorder: this.recorder(worker),
+      newIncarnation: () => this.#world.newIncarnation(),
+      newId: (now) => uuidv7(now.getTime(), this.#world.content.bytes(10)),
+      clock: () => this.#world.dateOf(worker),
+      drainMs: removed?.noDrain ? 0 : drainMs,
+    };
   }
 
   seal(worker: Worker): SealLogPorts {

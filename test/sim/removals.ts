@@ -126,7 +126,7 @@ const claimNameOf = (origin: string, { size, root }: { readonly size: number; re
   `${origin} ${size} ${Buffer.from(root).toString('hex')}`;
 
 /** A store that differs in some methods. */
-const storeWith = (store: LogStore, methods: Partial<LogStore>): LogStore =>
+export const storeWith = (store: LogStore, methods: Partial<LogStore>): LogStore =>
   new Proxy(store, {
     get(target, name) {
       const own = (methods as Record<PropertyKey, unknown>)[name];

@@ -45,6 +45,8 @@ export class Scheduler {
   rates: FaultRates;
   readonly random: Random;
   readonly counts: FaultCounts = noFaults();
+  /** Hears of workers that ended with an error that no place makes. */
+  wrong: (worker: Worker, error: unknown) => void = () => {};
   /** Events that have run; what a run cost. */
   steps = 0;
   /** A digest of everything that ran, in its order. */
@@ -100,6 +102,7 @@ export class Scheduler {
       limit.cancelled = true;
       worker.dead = true;
       this.live.delete(worker);
+      if (error !== undefined && !(error instanceof Unavailable)) this.wrong(worker, error);
       ended(error);
     };
     work(worker).then(() => end(undefined), end);

@@ -36,6 +36,7 @@ export async function simulate(seed: number, mode: Mode, removed?: Removal): Pro
   const until = scheduler.now + scheduler.random.between(20, 40) * minute;
   actors.produce(scheduler.random.between(20, 60), until);
   actors.schedule();
+  actors.operate();
   if (mode.restores !== 'none') planRestores(world, until);
   await scheduler.run(until);
   scheduler.rates = healed;

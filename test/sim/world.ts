@@ -53,6 +53,7 @@ export class World {
     this.content = new Random(seed * 2);
     const scale = fate.pick([0.3, 1, 1, 2]);
     this.scheduler = new Scheduler(fate, start, ratesOf(scale));
+    this.scheduler.wrong = ({ name }, error) => this.violated('error', `${name}: ${(error as Error).stack}`);
     this.database = new Database(this.newIncarnation(), () => this.scheduler.now);
     this.key = new SigningKey((message) => this.#signs(message));
     this.auditor = new Auditor((oracle, what) => this.violated(oracle, what));
