@@ -123,12 +123,16 @@ async function readPart(
   return { path: pathOf(tileWidth), bytes: full, whole: true };
 }
 
-/** The hashes of tile `n` of a level as a tree of this size has it. */
-async function readTile(read: TileReader, level: number, n: number, width: number): Promise<Uint8Array[]> {
+/** The bytes of tile `n` of a level as a tree of this size has it, or the full tile that begins with them. */
+async function readTile(read: TileReader, level: number, n: number, width: number): Promise<Uint8Array> {
   const { path, bytes, whole } = await readPart(read, (some) => tilePath(level, n, some), width);
   if (bytes.length !== (whole ? tileWidth : width) * hashBytes) throw new BadTile(path, `has ${bytes.length} bytes`);
-  return Array.from({ length: width }, (_, i) => bytes.slice(i * hashBytes, (i + 1) * hashBytes));
+  return bytes;
 }
+
+/** `count` hashes of a tile, from position `from` on. */
+const hashesIn = (tile: Uint8Array, from: number, count: number): Uint8Array[] =>
+  Array.from({ length: count }, (_, i) => tile.slice((from + i) * hashBytes, (from + i + 1) * hashBytes));
 
 /** Hashes of ranges of a tree of this size. All tiles are read at once. */
 async function hashesOf(c: Hasher, read: TileReader, size: number, ranges: readonly Range[]): Promise<Uint8Array[]> {
@@ -140,7 +144,7 @@ async function hashesOf(c: Hasher, read: TileReader, size: number, ranges: reado
       return { level, tile, key: `${level} ${tile}`, from: n * count - tile * tileWidth, count };
     }),
   );
-  const tiles = new Map<string, Promise<Uint8Array[]>>();
+  const tiles = new Map<string, Promise<Uint8Array>>();
   for (const { key, level, tile } of parts.flat()) {
     if (!tiles.has(key)) tiles.set(key, readTile(read, level, tile, widthIn(level, tile, size)));
   }
@@ -149,7 +153,7 @@ async function hashesOf(c: Hasher, read: TileReader, size: number, ranges: reado
   for (const nodes of parts) {
     let hash: Uint8Array | undefined;
     for (const { key, from, count } of nodes.toReversed()) {
-      const one = perfectHash(c, await tiles.get(key)!, from, count);
+      const one = perfectHash(c, hashesIn(await tiles.get(key)!, from, count), 0, count);
       hash = hash === undefined ? one : nodeHash(c, one, hash);
     }
     hashes.push(hash!);
@@ -180,11 +184,12 @@ export async function proveConsistency(
 async function edgeOf(read: TileReader, size: number): Promise<Edge> {
   if (!isCount(size)) throw new RangeError(`no tree of size ${size}`);
   const levels: Promise<Uint8Array[]>[] = [];
-  for (let level = 0; tileWidth ** level <= size; level++) {
+  const partial = async (level: number): Promise<Uint8Array[]> => {
     const width = partialWidth(level, size);
-    const n = Math.floor(size / tileWidth ** (level + 1));
-    levels.push(width === 0 ? Promise.resolve([]) : readTile(read, level, n, width));
-  }
+    if (width === 0) return [];
+    return hashesIn(await readTile(read, level, Math.floor(size / tileWidth ** (level + 1)), width), 0, width);
+  };
+  for (let level = 0; tileWidth ** level <= size; level++) levels.push(partial(level));
   return Promise.all(levels);
 }
 

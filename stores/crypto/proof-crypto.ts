@@ -8,9 +8,19 @@ const signatureBytes = 64;
 /** SubjectPublicKeyInfo of Ed25519 up to the key (RFC 8410). */
 const spkiPrefix = Buffer.from('302a300506032b6570032100', 'hex');
 
+/** A log is verified with few keys, many times, and making one costs half a verification. */
+const keys = new Map<string, KeyObject>();
+const keysMax = 64;
+
 function publicKeyOf(bytes: Uint8Array): KeyObject | undefined {
+  const name = Buffer.from(bytes).toString('latin1');
+  const known = keys.get(name);
+  if (known !== undefined) return known;
   try {
-    return createPublicKey({ key: Buffer.concat([spkiPrefix, bytes]), format: 'der', type: 'spki' });
+    const key = createPublicKey({ key: Buffer.concat([spkiPrefix, bytes]), format: 'der', type: 'spki' });
+    if (keys.size === keysMax) keys.clear();
+    keys.set(name, key);
+    return key;
   } catch {
     return undefined;
   }

@@ -42,18 +42,13 @@ test('every size from 0 to 600: root, inclusion of some leaves, consistency with
     const root = rootOf(0, size);
     expect(log.root).toEqual(root);
     expect(await treeRoot(c, log.read, size)).toEqual(root);
-    const indexes = new Set([0, size - 1, ...Array.from({ length: 6 }, () => random(size))]);
+    const indexes = new Set([0, size - 1, random(size), random(size)]);
     for (const index of size === 0 ? [] : indexes) {
       const proof = await proveInclusion(c, log.read, index, size);
       expect(proof).toEqual(naivePath(rootOf, index, 0, size));
       expect(verifyInclusion(c, { index, size, leaf: leaves[index]!, proof, root })).toBe(true);
     }
-    for (const size1 of new Set([
-      0,
-      size,
-      Math.floor(size / 2),
-      ...Array.from({ length: 6 }, () => random(size + 1)),
-    ])) {
+    for (const size1 of new Set([0, size, Math.floor(size / 2), random(size + 1), random(size + 1)])) {
       const proof = await proveConsistency(c, log.read, size1, size);
       if (size1 > 0) expect(proof).toEqual(naiveSubproof(rootOf, size1, 0, size, true));
       const claim = { size1, size2: size, root1: rootOf(0, size1), root2: root, proof };
