@@ -50,7 +50,7 @@ export async function grow(
   const { ledger, crypto } = ports;
   const parts = await ledger.outbox(log.tenant, log.size, leavesMax);
   if (parts.length === 0) return log.leaves > log.size ? outboxLacks(ports, log) : undefined;
-  const edge = await edgeOf(ports, log);
+  const edge = await checkedEdge(ports, log);
   if (edge instanceof Stop) return edge;
   const partial = await lastEntries(ports, log, edge, carried);
   if (partial instanceof Stop) return partial;
@@ -83,7 +83,7 @@ async function outboxLacks({ ledger }: SealLogPorts, log: LogRecord): Promise<St
 }
 
 /** The edge in Postgres if it hashes to the root, else the one on S3. */
-async function edgeOf(ports: SealLogPorts, log: LogRecord): Promise<Edge | Stop> {
+export async function checkedEdge(ports: SealLogPorts, log: LogRecord): Promise<Edge | Stop> {
   const { crypto, logs } = ports;
   const isRight = (edge: Edge) => sameBytes(rootOfEdge(crypto, edge, log.size), log.root);
   try {

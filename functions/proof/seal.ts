@@ -11,7 +11,7 @@ import { ed25519Type, type Verifier, verifierOf } from '#core/proof/note.ts';
 import type { LogRecord } from '#core/proof/ports.ts';
 import { metric } from '#functions/runtime/observe.ts';
 import { tell } from './custody.ts';
-import { grow, type LastBundle, outgrown } from './integrate-step.ts';
+import { checkedEdge, grow, type LastBundle, outgrown } from './integrate-step.ts';
 import { publish } from './publish.ts';
 import { freeze, type SealLogPorts, type SealOutcome, Stop } from './seal-ports.ts';
 
@@ -39,6 +39,9 @@ export async function sealLog(ports: SealLogPorts, tenant: string, now: Date, un
     const next = grown?.log ?? log;
     leaves += next.size - log.size;
     if (!grown && log.publishedSize === log.size) return ended(leaves > 0 || published ? 'sealed' : 'idle');
+    // A tree that this run has not grown was grown by an earlier one, and Postgres has kept it since.
+    const edge = grown ? undefined : await checkedEdge(ports, log);
+    if (edge instanceof Stop) return ended(edge.state);
     const size = await publish(ports, next, verifier);
     if (size instanceof Stop) return ended(size.state);
     published = size;
