@@ -9,7 +9,7 @@ import { type Answer, type TestPlatform, testPlatform } from '#test/support/plat
 let platform: TestPlatform;
 let a: Awaited<ReturnType<TestPlatform['makeTenant']>>;
 let b: Awaited<ReturnType<TestPlatform['makeTenant']>>;
-const theirs = { critical: '', bulk: '', breakGlass: '', assignment: '', request: '', hold: '' };
+const theirs = { critical: '', bulk: '', breakGlass: '', assignment: '', request: '', hold: '', log: '', export: '' };
 const secretWord = 'only-b-knows-this';
 const missingId = '01890000-0000-7000-8000-000000000000';
 
@@ -51,6 +51,11 @@ beforeAll(async () => {
   theirs.hold = held.json.id;
   await platform.call('POST', `/v1/tenants/${b.tenantId}/intake`, { key: platform.access.adminKey });
   await platform.settled();
+  const period = { from: '2026-01-01T00:00:00Z', to: new Date().toISOString() };
+  const exported = await platform.call('POST', '/v1/exports/auditor', { key: b.apiKey, json: period });
+  theirs.export = exported.json.id;
+  const log = await platform.call('GET', '/v1/log', { key: b.apiKey });
+  theirs.log = log.json.path;
 }, 180_000);
 afterAll(() => platform?.end());
 
@@ -141,6 +146,19 @@ const cases: Record<string, Case> = {
     missing: `/v1/holds/${missingId}/release`,
     json: {},
   },
+  'GET /t/{slug}/{path}': { foreign: () => `${theirs.log}checkpoint`, missing: `/t/${'a'.repeat(26)}/checkpoint` },
+  'GET /v1/events/{eventId}/proof': {
+    foreign: () => `/v1/events/${theirs.critical}/proof`,
+    missing: `/v1/events/${missingId}/proof`,
+  },
+  'GET /v1/exports/{exportId}': {
+    foreign: () => `/v1/exports/${theirs.export}`,
+    missing: `/v1/exports/${missingId}`,
+  },
+  'GET /v1/exports/{exportId}/content': {
+    foreign: () => `/v1/exports/${theirs.export}/content`,
+    missing: `/v1/exports/${missingId}/content`,
+  },
   'GET /v1/projects/{projectId}': { foreign: () => '/v1/projects/secret-project', missing: '/v1/projects/nothing' },
   'GET /v1/projects/{projectId}/environments': {
     foreign: () => '/v1/projects/secret-project/environments',
@@ -202,6 +220,8 @@ describe("a foreign id answers like one that is not there, and B's thing stays a
       `/v1/events/${theirs.bulk}`,
       `/v1/break-glass/${theirs.breakGlass}`,
       `/v1/privacy/requests/${theirs.request}`,
+      `${theirs.log}checkpoint`,
+      `/v1/exports/${theirs.export}`,
     ]) {
       expect((await platform.call('GET', path, { key: b.apiKey })).status, path).toBe(200);
     }
@@ -223,6 +243,7 @@ describe('a list shows nothing of the other', () => {
     '/v1/break-glass',
     '/v1/privacy/requests',
     '/v1/holds',
+    '/v1/log',
     '/v1/policy',
     '/v1/schemas',
     '/v1/whoami',
@@ -238,6 +259,7 @@ describe('a list shows nothing of the other', () => {
         'user.login',
         theirs.critical,
         theirs.assignment,
+        theirs.log,
       ]) {
         expect(answer.text).not.toContain(secret);
       }
@@ -255,6 +277,19 @@ describe('a list shows nothing of the other', () => {
       [theirs.bulk, theirs.critical].sort(),
     );
   });
+});
+
+test("a log of one's own lists no leaf of the other", async () => {
+  const period = { from: '2026-01-01T00:00:00Z', to: new Date().toISOString() };
+  await platform.call('POST', '/v1/events', {
+    key: a.apiKey,
+    json: { action: 'role.assign', actor: { type: 'user', id: 'x' } },
+  });
+  await platform.settled();
+  const range = await platform.call('POST', '/v1/log/range-proof', { key: a.apiKey, json: period });
+  expect(range.status).toBe(200);
+  expect(range.json.entries.length).toBeGreaterThan(0);
+  for (const id of [theirs.critical, theirs.bulk, theirs.log.slice(3, -1)]) expect(range.text).not.toContain(id);
 });
 
 describe('naming the other tenant gets nobody anywhere', () => {
