@@ -1,7 +1,7 @@
 /** What verifying on a schedule leans on. */
 import type { LeafPart } from './read-ports.ts';
 import type { Judgement } from './verdict.ts';
-import type { StoredRow } from './verify-stored.ts';
+import type { StoredRow, StoredSegment } from './verify-stored.ts';
 
 /**
  * `rows`: record.event beside the log. `segments`: the log itself, and the segments beside it. Each goes through a
@@ -46,6 +46,8 @@ export interface Verification {
   partsOfIds(tenant: string, after: string, upTo: string): Promise<readonly RowPart[]>;
   /** Parts that end behind this leaf, in the order of their leaves. */
   partsFrom(tenant: string, leaf: number, limit: number): Promise<readonly LeafPart[]>;
+  /** What the catalogue knows of these segments' objects. */
+  segments(tenant: string, ids: readonly string[]): Promise<readonly StoredSegment[]>;
   /** Signed checkpoints with sizes above `from` and up to `to`, with the roots that were signed. */
   signed(
     tenant: string,

@@ -4,8 +4,9 @@
  * Pure: whoever calls has read the entries out of a tree that hashes to a signed root, and the rest from where it lies.
  */
 import type { Event } from '../event/event.ts';
+import type { EventLine } from '../record/envelope.ts';
 import { filterOfEvents } from '../record/membership.ts';
-import type { Block } from '../record/segment.ts';
+import type { Block, Segment } from '../record/segment.ts';
 import { sameBytes } from './bytes.ts';
 import type { Entry } from './entry.ts';
 import type { Hasher } from './tree.ts';
@@ -148,8 +149,9 @@ function judgeOrder(
 }
 
 /** Whether the catalogue's index of a part is the one that its events give. */
-function isIndexed(part: StoredPart, events: readonly (readonly Event[])[]): boolean {
+function isIndexed(part: Omit<StoredPart, 'firstLeaf' | 'key'>, events: readonly (readonly Event[])[]): boolean {
   const all = events.flat();
+  if (all.length === 0) return false;
   const times = all.map(({ occurred_at }) => Date.parse(occurred_at));
   const ids = all.map(({ id }) => id).sort();
   const isBlock = (block: StoredPart['blocks'][number], own: readonly Event[]): boolean => {
@@ -170,6 +172,43 @@ function isIndexed(part: StoredPart, events: readonly (readonly Event[])[]): boo
     part.blocks.length === events.length &&
     part.blocks.every((block, i) => isBlock(block, events[i]!))
   );
+}
+
+/** What the catalogue knows of a segment's object. */
+export interface StoredSegment {
+  readonly id: string;
+  readonly key: string;
+  readonly bytes: number;
+  /** Hex, over the object. */
+  readonly sha256: string;
+  /** The tenant that answers for the object as a whole: the first that has a part in it. */
+  readonly tenant: string;
+}
+
+/**
+ * Judges a segment as a whole: the object is the one that was written, and its sidecar, from which the catalogue could be
+ * rebuilt, says what is in it. `loaded` was read with its sidecar, and its lines are in its order.
+ */
+export function judgeSegment(
+  known: StoredSegment,
+  loaded: { readonly segment: Segment; readonly lines: readonly EventLine[] },
+): Judgement[] {
+  const { segment, lines } = loaded;
+  const path = known.key;
+  if (segment.sha256 !== known.sha256 || segment.bytes !== known.bytes || segment.id !== known.id) {
+    return [judge('segment_differs', `${path} is not the object that the catalogue has the hash of.`, { path })];
+  }
+  let from = 0;
+  const isTrue = segment.parts.every((part) => {
+    const blocks = part.blocks.map((block) => {
+      const own = lines.slice(from, from + block.events).map(({ event }) => event);
+      from += block.events;
+      return own;
+    });
+    return part.key === path && blocks.flat().every(({ tenant }) => tenant === part.tenant) && isIndexed(part, blocks);
+  });
+  if (isTrue && from === lines.length) return [];
+  return [judge('segment_differs', `The sidecar of ${path} says what is not in it.`, { path })];
 }
 
 /** Judges that parts follow each other without a gap from leaf `from` on, and reach `to` if these are all. */

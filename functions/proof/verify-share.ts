@@ -5,7 +5,7 @@
  * else is believed for what it hashes to.
  */
 import type { ProofCrypto, Signer } from '#core/proof/crypto.ts';
-import { ed25519Type, verifierOf } from '#core/proof/note.ts';
+import { ed25519Type, formatVerifier, verifierOf } from '#core/proof/note.ts';
 import type { LogStore } from '#core/proof/ports.ts';
 import type { LeafPart } from '#core/proof/read-ports.ts';
 import { tileWidth } from '#core/proof/tiles.ts';
@@ -13,15 +13,16 @@ import { type Judgement, judge } from '#core/proof/verdict.ts';
 import { connect, type Trust, type TrustedCheckpoint, trustCheckpoint } from '#core/proof/verify-checkpoint.ts';
 import { archivePath } from '#core/proof/verify-log.ts';
 import type { Verification } from '#core/proof/verify-ports.ts';
-import { judgeCatalogue, judgePart, judgeRows } from '#core/proof/verify-stored.ts';
+import { judgeCatalogue, judgePart, judgeRows, judgeSegment, type StoredSegment } from '#core/proof/verify-stored.ts';
 import { type CheckedBundle, type CheckedTree, openTree } from '#core/proof/verify-tree.ts';
 import type { BlockReader } from '#core/query/ports.ts';
-import { Missing, Unavailable } from '#core/record/ports.ts';
+import { Missing, type Segments, Unavailable } from '#core/record/ports.ts';
 
 export interface SharePorts {
   readonly verification: Verification;
   readonly logs: Pick<LogStore, 'get'>;
   readonly blocks: BlockReader;
+  readonly segments: Pick<Segments, 'load'>;
   readonly signer: Pick<Signer, 'publicKey'>;
   readonly crypto: ProofCrypto;
 }
@@ -150,12 +151,16 @@ export async function verifySegments(ports: SharePorts, tenant: string, position
     : inTree.at(-1)!.firstLeaf + inTree.at(-1)!.events;
   findings.push(...judgeCatalogue(inTree, from, end));
   const entries = entriesOf(tree);
+  const objects = await verification.segments(tenant, [...new Set(inTree.map(({ segment }) => segment))]);
   for (const part of inTree) {
+    const object = objects.find(({ id }) => id === part.segment);
+    if (object?.tenant === tenant) findings.push(...(await verifyObject(ports, object)));
     const own = await entries(part.firstLeaf, part.firstLeaf + part.events);
     findings.push(...(await verifyPart(ports, part, own)));
   }
   // Leaves without a part were told of; their entries are looked at all the same.
   await entries(from, end);
+  await checkKeys(ports, log);
   await checkSigned(ports, log, tenant, from, isLast ? tree.size : end);
   return { ...(isLast ? {} : { position: String(end) }), checked: Math.max(0, end - from), findings };
 }
@@ -182,6 +187,36 @@ export async function verifyPart(
           ),
         ];
   }
+}
+
+/** A segment as a whole, which is read once however many tenants have a part in it. */
+export async function verifyObject(
+  { segments }: Pick<SharePorts, 'segments'>,
+  known: StoredSegment,
+): Promise<Judgement[]> {
+  const path = known.key;
+  try {
+    const loaded = await segments.load(path);
+    if (loaded) return judgeSegment(known, loaded);
+    return [judge('segment_gone', `${path} is gone, or the sidecar beside it is.`, { path })];
+  } catch (error) {
+    if (error instanceof Unavailable) throw error;
+    return [
+      judge('segment_differs', `${path} and the sidecar beside it cannot be read as what was written.`, { path }),
+    ];
+  }
+}
+
+/** The key that auditors are told to ask for is the one that signs. */
+async function checkKeys({ logs, crypto }: SharePorts, { slug, trust, findings }: OpenLog): Promise<void> {
+  const path = 'keys.txt';
+  const text = await logs.get(slug, path);
+  const lines = text ? decoder.decode(text).split('\n') : [];
+  const isTold = trust.keys.every(({ name, type, publicKey }) =>
+    lines.includes(formatVerifier(crypto, name, type, publicKey)),
+  );
+  if (!isTold)
+    findings.push(judge('checkpoint_invalid', 'keys.txt does not have the key that signs the log.', { path }));
 }
 
 /** Every checkpoint that was signed for a size in this share is archived, and tells the history that the tree tells. */

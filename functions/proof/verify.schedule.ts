@@ -19,6 +19,7 @@ import {
   openLogTenants,
   openProofCrypto,
   openRecorder,
+  openSegments,
   openVerification,
 } from '#functions/runtime/open.ts';
 import { onSchedule } from '#functions/runtime/schedule.ts';
@@ -157,6 +158,7 @@ export const handler = onSchedule(verify, {
   tenants: openLogTenants,
   logs: openLogStore,
   blocks: openBlocks,
+  segments: openSegments,
   signer: openLogSigner,
   crypto: openProofCrypto,
   recorder: openRecorder,

@@ -58,6 +58,18 @@ export function createVerification(sql: Sql, contextKey: Uint8Array): Verificati
         ).map((row) => ({ size: Number(row.size), root: row.root as Uint8Array })),
       ),
 
+    async segments(tenant, ids) {
+      if (ids.length === 0) return [];
+      const rows = await read(
+        [tenant],
+        async (tx) => tx`select s.segment_id, s.key, s.bytes, encode(s.sha256, 'hex') as sha256, s.tenants[1] as tenant
+          from record.segment s where s.segment_id = any (string_to_array(${ids.join(',')}::text, ',')::uuid[])`,
+      );
+      return rows.map(({ segment_id, key, bytes, sha256, tenant: first }) => {
+        return { id: segment_id, key, bytes: Number(bytes), sha256, tenant: first };
+      });
+    },
+
     async oldestId() {
       // Partitions are named by their months, see record.ensure_partitions.
       const [row] = await asked(sql`select min(relname) as name from pg_class
