@@ -47,7 +47,7 @@ export class WitnessStack extends Stack {
     const { settings } = place;
     const { name, logs } = settings.witness;
     const removalPolicy = settings.removal === 'retain' ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
-    const key = new Key(this, 'Key', {
+    const key = new Key(this, 'CosigningKey', {
       description: 'Trailkeep: signs cosignatures',
       keySpec: KeySpec.ECC_NIST_EDWARDS25519,
       keyUsage: KeyUsage.SIGN_VERIFY,
