@@ -102,7 +102,7 @@ export function makeRecover(scope: Construct, props: ProofProps): Verb {
   return makeVerb(scope, 'Recover', props, {
     bundle: 'proof-recover',
     memoryMb: 1769,
-    timeoutSeconds: 900,
+    timeoutSeconds: proofTimeoutSeconds.recover,
     inside: database.inside,
     environment: {
       ...database.environment,
@@ -110,8 +110,7 @@ export function makeRecover(scope: Construct, props: ProofProps): Verb {
       EVIDENCE_BUCKET: data.evidence.bucketName,
       SEGMENTS_BUCKET: data.segments.bucketName,
       SIGNING_KEY_ARN: data.signingKey.keyArn,
-      LOG_HOST: settings.proof.host,
-      LOG_DRAIN_SECONDS: String(proofTimeoutSeconds.sweep),
+      LOG_DRAIN_SECONDS: String(proofTimeoutSeconds.recover),
     },
     permissions: [
       ...database.permissions,

@@ -3,23 +3,31 @@
  * Each step states its answer, so that a story which no longer happens fails here and not as an unused permission.
  */
 import { randomBytes } from 'node:crypto';
-import { DeleteObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import postgres from 'postgres';
 import { uuidv7 } from '#core/event/uuid.ts';
 import { segmentKey } from '#core/record/plan-segment.ts';
 import type { TestPlatform } from '#test/support/platform.ts';
+import { proofs } from './proof-stories.ts';
 
 /** Physical names of what the stories touch from outside. */
 export interface Names {
   readonly control: string;
   readonly segments: string;
+  readonly evidence: string;
   readonly critical: string;
   readonly bulk: string;
   readonly criticalDead: string;
   readonly bulkDead: string;
 }
 
-interface World {
+export interface World {
   readonly platform: TestPlatform;
   readonly names: Names;
   readonly s3: S3Client;
@@ -69,6 +77,8 @@ export async function runStories(platform: TestPlatform, names: Names): Promise<
     await dataSubjects(world, tenant.apiKey);
     await intake(world, tenant);
     await deadLetters(world);
+    await proofs(world, tenant.tenantId, tenant.apiKey);
+    await witnesses(world);
     await jobs(world, tenant.apiKey);
     await lostSegment(world, tenant.apiKey);
     await lostDocuments(world);
@@ -273,7 +283,7 @@ async function deadLetters({ ask, platform, produce, names }: World): Promise<vo
 
 const minute = 60_000;
 
-const superuser = ({ postgres: { host, port } }: TestPlatform) =>
+export const superuser = ({ postgres: { host, port } }: TestPlatform) =>
   postgres({ host, port, database: 'trailkeep', user: 'postgres', max: 1 });
 
 async function jobs({ platform, names, s3, ask }: World, key: string): Promise<void> {
@@ -284,11 +294,28 @@ async function jobs({ platform, names, s3, ask }: World, key: string): Promise<v
   await sql`update record.segment set announced_at = null, committed_at = now() - interval '10 minutes'
     where segment_id = (select max(segment_id::text)::uuid from record.segment)`;
   await sql.end();
-  const old = new Date(Date.now() - 20 * minute);
+  // Longer ago than a restored database may reach back for.
+  const old = new Date(Date.now() - 30 * 60 * minute);
   const orphan = segmentKey(uuidv7(old.getTime(), randomBytes(10)), old);
   await s3.send(new PutObjectCommand({ Bucket: names.segments, Key: orphan, Body: 'left behind' }));
   const swept = await platform.functions.invoke('record-sweep', {});
-  if (JSON.stringify(swept) !== '{"announced":1,"removed":1}') throw new Error(`swept ${JSON.stringify(swept)}`);
+  if (JSON.stringify(swept) !== '{"announced":1,"adopted":0,"removed":1,"forgotten":0}')
+    throw new Error(`swept ${JSON.stringify(swept)}`);
+}
+
+/** Checkpoints lose their cosignatures, the sweep asks for them again, and a monitor looks at what the witness knows. */
+async function witnesses({ platform, names: { evidence: Bucket }, s3 }: World): Promise<void> {
+  for (const Key of (await keysOf(s3, Bucket)).filter((key) => key.endsWith('/checkpoint'))) {
+    const note = await (await s3.send(new GetObjectCommand({ Bucket, Key }))).Body!.transformToString();
+    const bare = note.replace(/^— witness\..*\n/m, '');
+    if (bare === note) throw new Error(`${Key} was not cosigned`);
+    await s3.send(new PutObjectCommand({ Bucket, Key, Body: bare }));
+  }
+  const { asked } = (await platform.functions.invoke('proof-anchor-sweep', {})) as { asked: number };
+  if (asked === 0) throw new Error('no log was asked for');
+  await platform.settled();
+  const unknown = await fetch(`${platform.witnessUrl}/${'0'.repeat(64)}/checkpoint`);
+  if (unknown.status !== 404) throw new Error(`the witness knows a log that is not there: ${unknown.status}`);
 }
 
 /** Compaction takes segments away while readers are on their way to them. */
