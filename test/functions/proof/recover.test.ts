@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { partsAtOnce } from '#core/proof/recover-plan.ts';
 import { planSegment } from '#core/record/plan-segment.ts';
+import { recoverLog } from '#functions/proof/recover.http.ts';
 import { type RecoverPorts, recover } from '#functions/proof/recover.ts';
 import { sealLog } from '#functions/proof/seal.ts';
 import { leavesOf } from '#functions/record/leaves.ts';
+import type { HttpRequest } from '#functions/runtime/request.ts';
 import { nodeProofCrypto } from '#stores/crypto/proof-crypto.ts';
 import { createLogRecovery } from '#stores/postgres/log-recovery.ts';
 import { createLogLedger } from '#stores/postgres/logs.ts';
@@ -13,16 +16,20 @@ import { contextKey, type TestDatabase, testDatabase } from '#test/support/postg
 import { audited, type SealWorld, sealWorld } from './world.ts';
 
 const now = new Date();
-let db: TestDatabase;
+const db: TestDatabase = await testDatabase('recover');
+afterAll(() => db.drop());
+const tables = [
+  ...['record.tenant_counter', 'record.segment', 'record.segment_part', 'record.event', 'record.event_token'],
+  ...['record.message', 'proof.log', 'proof.outbox', 'proof.checkpoint', 'proof.incarnation'],
+];
 let world: SealWorld;
 let segments: MemorySegments;
 let ports: RecoverPorts;
 let tenant: string;
-const opened: TestDatabase[] = [];
 
 beforeEach(async () => {
-  db = await testDatabase('recover');
-  opened.push(db);
+  await db.ownerSql.unsafe(`truncate ${tables.join()}`);
+  await db.ownerSql`insert into proof.incarnation (id, incarnation) values (1, gen_random_uuid())`;
   world = sealWorld(db);
   segments = new MemorySegments();
   tenant = uuid7(now.getTime());
@@ -41,7 +48,6 @@ beforeEach(async () => {
     drainMs: 0,
   };
 });
-afterAll(() => Promise.all(opened.map((one) => one.drop())));
 
 const of = (count: number, owner = tenant): Line[] =>
   Array.from({ length: count }, (_, index) => {
@@ -66,18 +72,21 @@ async function write(lines: readonly Line[], tier: 'critical' | 'bulk' = 'critic
   if (!result.stored) throw new Error('known already');
   return segment;
 }
+const writeOne = async () => {
+  const lines = of(1);
+  await write(lines);
+  return lines;
+};
 const seal = () => sealLog(world.ports, tenant, now);
 const log = async () => (await ports.ledger.find(tenant))!;
 const ids = (lines: readonly Line[]) => lines.map(({ event }) => event.id).sort();
 
 /** Sets Postgres back to how it was when this was called. */
 async function snapshot(): Promise<() => Promise<void>> {
-  const tables = [
-    ...['record.tenant_counter', 'record.segment', 'record.segment_part', 'record.event', 'record.event_token'],
-    ...['record.message', 'proof.log', 'proof.outbox', 'proof.checkpoint', 'proof.incarnation'],
-  ];
   const name = (table: string) => `kept_${table.replace('.', '_')}`;
-  for (const table of tables) await db.ownerSql.unsafe(`create table ${name(table)} as table ${table}`);
+  for (const table of tables) {
+    await db.ownerSql.unsafe(`drop table if exists ${name(table)}; create table ${name(table)} as table ${table}`);
+  }
   return async () => {
     for (const table of tables) {
       await db.ownerSql.unsafe(`truncate ${table}; insert into ${table} table ${name(table)}`);
@@ -249,6 +258,72 @@ describe('after a restore', () => {
     expect(outcome).toMatchObject({ state: 'recovered', counts: { found: 1, moved: 3 } });
     expect(await seal()).toMatchObject({ published: 8 });
     expect(await audited(world, await log())).toMatchObject({ size: 8, isSound: true });
+  });
+});
+
+test('what takes several transactions can break off between them', async () => {
+  await write(of(1));
+  await seal();
+  const restore = await snapshot();
+  const lines: Line[] = [];
+  for (let n = 0; n < partsAtOnce + 30; n++) lines.push(...(await writeOne()));
+  await seal();
+  const [all, place] = [await bodies(), await parts()];
+  await restore();
+  const since = of(2);
+  // Delivered again, and committed before anybody saw that the database was set back.
+  await write([again(lines[0]!), again(lines.at(-1)!), ...since]);
+  await seal();
+  let rebuilds = 0;
+  const rebuild: RecoverPorts['recovery']['rebuild'] = async (...args) => {
+    if (++rebuilds === 2) throw new Error('died');
+    return ports.recovery.rebuild(...args);
+  };
+  const dying = { ...ports, recovery: { ...ports.recovery, rebuild } };
+  await expect(recover(dying, tenant, new Date())).rejects.toThrow('died');
+  expect(await log()).toMatchObject({ state: 'frozen', size: partsAtOnce + 1, archivedSize: 1 });
+  expect(await recover(ports, tenant, new Date())).toMatchObject({ counts: { found: 30, moved: 1 } });
+  expect(await parts()).toEqual([...place, [partsAtOnce + 32, partsAtOnce + 31, 2]]);
+  expect((await bodies()).toSorted()).toEqual([...all, ...since.map(({ line }) => line)].toSorted());
+  expect(await seal()).toMatchObject({ published: partsAtOnce + 33 });
+  expect(await audited(world, await log())).toMatchObject({ size: partsAtOnce + 33, isSound: true });
+});
+
+describe('over HTTP', () => {
+  const ask = (id = tenant, body?: unknown, scopes = ['admin']) =>
+    recoverLog({ ...ports, drainMs: 60_000 }, {
+      method: 'POST',
+      params: { tenantId: id },
+      caller: { scopes },
+      ...(body === undefined ? {} : { body: Buffer.from(JSON.stringify(body)) }),
+    } as unknown as HttpRequest);
+
+  test('it is asked again until the log is back', async () => {
+    await expect(ask()).rejects.toMatchObject({ fault: { code: 'not_found' } });
+    await expect(ask('nonsense')).rejects.toMatchObject({ fault: { code: 'not_found' } });
+    await expect(ask(tenant, undefined, ['events:read'])).rejects.toMatchObject({ fault: { code: 'forbidden' } });
+    await write(of(2));
+    await seal();
+    expect(await ask()).toEqual({ status: 200, body: { state: 'active' } });
+    expect(await ask(tenant, { freeze: true })).toMatchObject({
+      status: 202,
+      headers: { 'retry-after': expect.stringMatching(/^6[01]$/) },
+      body: { state: 'draining' },
+    });
+    await db.ownerSql`update proof.log set frozen_at = now() - interval '61 seconds' where tenant_id = ${tenant}`;
+    expect(await ask()).toMatchObject({ status: 200, body: { state: 'recovered', epoch: 1, archived_size: 2 } });
+    expect(await ask()).toEqual({ status: 200, body: { state: 'active' } });
+    await expect(ask(tenant, { freeze: 1 })).rejects.toMatchObject({ fault: { code: 'request_invalid' } });
+  });
+
+  test('what stands in the way is named', async () => {
+    await write(of(2));
+    await seal();
+    const { slug } = await log();
+    await ports.ledger.freeze(tenant, 'operator', 0);
+    await db.ownerSql`update proof.log set frozen_at = now() - interval '61 seconds' where tenant_id = ${tenant}`;
+    world.store.objects.delete(`t/${slug}/checkpoint-archive/00000000000000000002`);
+    await expect(ask()).rejects.toMatchObject({ fault: { code: 'recovery_stuck' } });
   });
 });
 
