@@ -30,6 +30,9 @@ const beforeMs = 15 * minute;
 /** The sweep of the record commits what a writer left behind, up to so much later. */
 const adoptedMs = 51 * 60 * minute;
 
+/** The writer's clock was fast: what is not found now comes back as an orphan, and has two leaves then. */
+const fastMs = 25 * 60 * minute;
+
 type Places = { readonly segments: Pick<Segments, 'list' | 'load'>; readonly crypto: ProofCrypto };
 
 /** Runs of a tenant's parts that the log has from `agreed` on. Looks where they must lie, then where they may. */
@@ -38,10 +41,12 @@ export async function findRuns(ports: Places, tenant: string, tail: Tail, agreed
   const find = runFinder(tail, agreed);
   const first = tail.entries[agreed - tail.from]!.time;
   const last = tail.entries.at(-1)!.time;
-  const soon = new Date(first - beforeMs);
-  const runs = await search(ports, tenant, find, soon, new Date(last + beforeMs));
-  if (gapsOf(inLogOrder(runs), agreed, tail.size).length === 0) return runs;
-  return [...runs, ...(await search(ports, tenant, find, new Date(first - adoptedMs), soon))];
+  const [soon, late] = [new Date(first - beforeMs), new Date(last + beforeMs)];
+  const runs = await search(ports, tenant, find, soon, late);
+  const isWhole = () => gapsOf(inLogOrder(runs), agreed, tail.size).length === 0;
+  if (!isWhole()) runs.push(...(await search(ports, tenant, find, new Date(first - adoptedMs), soon)));
+  if (!isWhole()) runs.push(...(await search(ports, tenant, find, late, new Date(last + fastMs))));
+  return runs;
 }
 
 async function search(

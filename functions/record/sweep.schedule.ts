@@ -6,6 +6,7 @@
  * committed by another try it is garbage and goes; when none was, it is committed now, and the messages add nothing
  * when they come again. The bucket is versioned, so even a wrong removal can be undone.
  */
+import { uuidTime } from '#core/event/uuid.ts';
 import { planSegment } from '#core/record/plan-segment.ts';
 import { type Announcer, type Ledger, type Segments, Unavailable } from '#core/record/ports.ts';
 import { logger, metric } from '#functions/runtime/observe.ts';
@@ -26,6 +27,11 @@ const minute = 60_000;
 const announceAfterMs = 2 * minute;
 /** A writer lives 60 s at most; a quarter of an hour leaves room for clocks and retries. */
 const orphanAfterMs = 15 * minute;
+/**
+ * A segment without a row is garbage for certain only when nobody will restore the database to before the commit that
+ * took its place, and when no log that was set back has it: each log's heartbeat compares it with its archive every day.
+ */
+const garbageAfterMs = 26 * 60 * minute;
 /** Looked at again for two days: a sweep that runs once a day sees every segment, and one that was down misses nothing. */
 const orphanUntilMs = 50 * 60 * minute;
 /** One run's share; the next run takes the rest. */
@@ -85,7 +91,7 @@ async function mend(ports: SweepPorts, key: string, hasRow: boolean, now: Date, 
     // Both objects are durable before any commit, and a message is deleted after it: nobody has lost anything.
     const verdict = orphan ? await adopt(ports, orphan, now) : 'garbage';
     if (verdict === 'adopted') done.adopted++;
-    if (verdict === 'garbage' && !hasRow) {
+    if (verdict === 'garbage' && !hasRow && ageMs(key, now) >= garbageAfterMs) {
       await ports.segments.remove(key);
       done.removed++;
     }
@@ -94,6 +100,9 @@ async function mend(ports: SweepPorts, key: string, hasRow: boolean, now: Date, 
     logger.error('an orphan segment cannot be mended', { key, error: error as Error });
   }
 }
+
+/** Age of a segment by the UUIDv7 that its key ends in. */
+const ageMs = (key: string, now: Date): number => now.getTime() - uuidTime(key.split('/').at(-1)!);
 
 /**
  * Commits the parts whose messages nobody has committed. A part of which some messages are known waits: a writer died
