@@ -43,6 +43,7 @@ beforeAll(async () => {
     control: name('AWS::S3::Bucket', new RegExp(`^Control${hash}`)),
     segments: name('AWS::S3::Bucket', new RegExp(`^Segments${hash}`)),
     evidence: name('AWS::S3::Bucket', new RegExp(`^Evidence${hash}`)),
+    anchor: queue('Anchor'),
     critical: queue('Critical'),
     bulk: queue('Bulk'),
     criticalDead: queue('CriticalDead'),

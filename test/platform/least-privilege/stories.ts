@@ -21,6 +21,7 @@ export interface Names {
   readonly control: string;
   readonly segments: string;
   readonly evidence: string;
+  readonly anchor: string;
   readonly critical: string;
   readonly bulk: string;
   readonly criticalDead: string;
@@ -304,7 +305,7 @@ async function jobs({ platform, names, s3, ask }: World, key: string): Promise<v
 }
 
 /** Checkpoints lose their cosignatures, the sweep asks for them again, and a monitor looks at what the witness knows. */
-async function witnesses({ platform, names: { evidence: Bucket }, s3 }: World): Promise<void> {
+async function witnesses({ platform, names: { anchor, evidence: Bucket }, s3, produce }: World): Promise<void> {
   for (const Key of (await keysOf(s3, Bucket)).filter((key) => key.endsWith('/checkpoint'))) {
     const note = await (await s3.send(new GetObjectCommand({ Bucket, Key }))).Body!.transformToString();
     const bare = note.replace(/^— witness\..*\n/m, '');
@@ -313,6 +314,7 @@ async function witnesses({ platform, names: { evidence: Bucket }, s3 }: World): 
   }
   const { asked } = (await platform.functions.invoke('proof-anchor-sweep', {})) as { asked: number };
   if (asked === 0) throw new Error('no log was asked for');
+  await produce(anchor, 'a'.repeat(26));
   await platform.settled();
   const unknown = await fetch(`${platform.witnessUrl}/${'0'.repeat(64)}/checkpoint`);
   if (unknown.status !== 404) throw new Error(`the witness knows a log that is not there: ${unknown.status}`);
