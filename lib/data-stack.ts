@@ -29,7 +29,7 @@ import type { Settings } from './settings.ts';
 /** Time limits of the writers, which the visibility of their queues follows. */
 export const writerTimeoutSeconds = { critical: 30, bulk: 60 };
 /** Time limits of what is done for logs. Recovery has the longest of those that write them, and waits as long for the others. */
-export const proofTimeoutSeconds = { seal: 120, sweep: 300, anchor: 60, build: 900, recover: 900 };
+export const proofTimeoutSeconds = { seal: 120, sweep: 300, anchor: 60, build: 900, recover: 900, verify: 300 };
 const databaseName = 'trailkeep';
 
 export class DataStack extends Stack {

@@ -22,12 +22,14 @@ import type { Verb } from './parts/function.ts';
 import type { ReadStack } from './read-stack.ts';
 import type { Settings } from './settings.ts';
 import type { Jobs } from './stages/jobs.ts';
+import type { Proof } from './stages/proof.ts';
 import type { Record } from './stages/record.ts';
 
 export interface ObserveProps {
   readonly settings: Settings;
   readonly data: DataStack;
   readonly record: Record;
+  readonly proof: Proof;
   readonly read: ReadStack;
   readonly jobs: Jobs;
 }
@@ -47,7 +49,7 @@ export class ObserveStack extends Stack {
     this.#draw(all);
   }
 
-  #watch({ data, record, read, jobs, settings }: ObserveProps): void {
+  #watch({ data, record, proof, read, jobs, settings }: ObserveProps): void {
     const minute = { period: Duration.minutes(1), statistic: 'Maximum' };
     const age = (queue: DataStack['critical']) => queue.metricApproximateAgeOfOldestMessage(minute);
     this.#alarm('CriticalAge', age(data.critical), 30, 'Critical events wait to be searchable', 3);
@@ -56,6 +58,7 @@ export class ObserveStack extends Stack {
       ['CriticalDead', data.criticalDead],
       ['BulkDead', data.bulkDead],
       ['Unreadable', data.unreadable],
+      ['ProofDead', data.proofDead],
       ['Missed', jobs.missed],
     ] as const) {
       const visible = queue.metricApproximateNumberOfMessagesVisible(minute);
@@ -71,14 +74,7 @@ export class ObserveStack extends Stack {
       const troubles = troublesOf(verb);
       this.#alarm(`${name}Troubles`, troubles, 5, `${verb.bundle} throws or is throttled`, 2);
     }
-    const refused = new Metric({
-      namespace: 'Trailkeep',
-      metricName: 'witnessRefused',
-      dimensionsMap: { stage: settings.stage, area: 'proof' },
-      statistic: 'Sum',
-      period: Duration.minutes(5),
-    });
-    this.#alarm('WitnessRefused', refused, 1, 'A witness and a log contradict each other: docs/guides/witness.md');
+    this.#watchProof(settings, proof);
     const { api } = read.door;
     this.#alarm('Api5xx', api.metricServerError({ period: Duration.minutes(1) }), 5, 'Callers get 5xx', 2);
     const p99 = api.metricLatency({ period: Duration.minutes(5), statistic: 'p99' });
@@ -89,14 +85,59 @@ export class ObserveStack extends Stack {
     this.#alarm('AuroraConnections', connections, 500, 'More connections than writers and readers should open', 2);
   }
 
-  #alarm(id: string, metric: IMetric, threshold: number, reason: string, periods = 1): void {
+  /** What functions say of logs, and that they say anything. */
+  #watchProof(settings: Settings, proof: Proof): void {
+    const told = (metricName: string, statistic: string, period: Duration) =>
+      new Metric({
+        namespace: 'Trailkeep',
+        metricName,
+        dimensionsMap: { stage: settings.stage, area: 'proof' },
+        statistic,
+        period,
+      });
+    const five = Duration.minutes(5);
+    const guide = 'docs/operating/logs.md';
+    for (const [id, name, reason] of [
+      ['LogsFrozen', 'frozenLogs', `A log signs nothing until somebody has looked: ${guide}`],
+      ['LogsFenced', 'fenced', `The database is not the one that S3 knows; recover the log: ${guide}`],
+      ['SealFailed', 'sealFailed', `A log cannot be sealed, and not because a place is down: ${guide}`],
+      ['VerificationFailed', 'verificationFailures', `What is stored is not what was sealed: ${guide}`],
+      ['WitnessRefused', 'witnessRefused', 'A witness and a log contradict each other: docs/guides/witness.md'],
+    ] as const) {
+      this.#alarm(id, told(name, 'Maximum', five), 1, reason);
+    }
+    // Half a minute more than was promised is a seal under way.
+    this.#alarm(
+      'SealLate',
+      told('overdueMs', 'Maximum', five),
+      30_000,
+      `Events wait longer for proof than promised: ${guide}`,
+      2,
+    );
+    for (const [id, name, everyMinutes, reason] of [
+      ['SealSilent', 'overdueMs', settings.proof.sweepMinutes, 'Nobody looks for what has to be sealed'],
+      ['VerifySilent', 'verified', settings.proof.verifyMinutes, 'Nobody reads again what is stored'],
+    ] as const) {
+      const runs = told(name, 'SampleCount', Duration.minutes(Math.max(5, everyMinutes)));
+      this.#alarm(id, runs, 1, reason, 3, true);
+    }
+    for (const verb of [proof.seal, proof.sweep, proof.build, proof.anchor, proof.verify]) {
+      const reason = `${verb.bundle} throws or is throttled`;
+      this.#alarm(`Proof${verb.function.node.id}Troubles`, troublesOf(verb), 5, reason, 2);
+    }
+  }
+
+  /** `silent`: nothing at all is what wakes somebody. */
+  #alarm(id: string, metric: IMetric, threshold: number, reason: string, periods = 1, silent = false): void {
     const alarm = new Alarm(this, id, {
       metric,
       threshold,
       evaluationPeriods: periods,
       alarmDescription: reason,
-      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-      treatMissingData: TreatMissingData.NOT_BREACHING,
+      comparisonOperator: silent
+        ? ComparisonOperator.LESS_THAN_THRESHOLD
+        : ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      treatMissingData: silent ? TreatMissingData.BREACHING : TreatMissingData.NOT_BREACHING,
     });
     alarm.addAlarmAction(new SnsAction(this.#topic!));
   }

@@ -29,6 +29,11 @@ export function addPlatform(app: App, settings: Settings, assets: Assets) {
   const { proof } = new ProofStack(app, `${prefix}-proof`, common, props('proof'));
   const read = new ReadStack(app, `${prefix}-read`, { ...common, record, proof }, props('read'));
   const { jobs } = new JobsStack(app, `${prefix}-jobs`, { ...common, sweep: record.sweep, proof }, props('jobs'));
-  const observe = new ObserveStack(app, `${prefix}-observe`, { settings, data, record, read, jobs }, props('observe'));
+  const observe = new ObserveStack(
+    app,
+    `${prefix}-observe`,
+    { settings, data, record, proof, read, jobs },
+    props('observe'),
+  );
   return { network, data, people, record, proof, read, jobs, observe };
 }

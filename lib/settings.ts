@@ -67,6 +67,8 @@ export interface Settings {
     readonly bulkDelaySeconds: number;
     /** How often logs are looked at that no announcement told of. Every look wakes Aurora. */
     readonly sweepMinutes: number;
+    /** How often verification goes on: rows within a day, segments within a week need an hour. */
+    readonly verifyMinutes: number;
     /**
      * Archived checkpoints are locked in compliance mode: nobody, the account's owner included, can remove one
      * earlier or undo this. Undefined: no lock, so that the stage can be thrown away.
@@ -109,7 +111,14 @@ const dev: Settings = {
   // A look every few minutes would never let Aurora pause.
   jobs: { sweepMinutes: 1440, privacyMinutes: 720 },
   // Whoever tries it wants to see proofs at once; a seal costs four requests.
-  proof: { host: 'trailkeep.local', criticalWindowSeconds: 0, bulkDelaySeconds: 0, sweepMinutes: 720, witnesses: [] },
+  proof: {
+    host: 'trailkeep.local',
+    criticalWindowSeconds: 0,
+    bulkDelaySeconds: 0,
+    sweepMinutes: 720,
+    verifyMinutes: 720,
+    witnesses: [],
+  },
   witness: { name: 'witness.trailkeep.local/dev', logs: [] },
   deploy: { canary: false },
   observe: { alarms: false, logRetentionDays: 14 },
@@ -136,6 +145,7 @@ const prod: Settings = {
     criticalWindowSeconds: 10,
     bulkDelaySeconds: 300,
     sweepMinutes: 1,
+    verifyMinutes: 60,
     // A year longer than the events that they prove are kept.
     archiveLockDays: 730,
     witnesses: [],

@@ -33,6 +33,14 @@ const waitedMs = (oldest: Date | undefined, now: Date): number =>
 export const pendingMs = ({ oldestCritical, oldestBulk }: Pending, now: Date): number =>
   Math.max(waitedMs(oldestCritical, now), waitedMs(oldestBulk, now));
 
+/** ms that a tenant's oldest leaf has waited beyond what was promised; 0 when all is in time. */
+export const overdueMs = (
+  { oldestCritical, oldestBulk }: Pending,
+  delays: Readonly<Record<Tier, number>>,
+  now: Date,
+): number =>
+  Math.max(0, waitedMs(oldestCritical, now) - delays.critical * 1000, waitedMs(oldestBulk, now) - delays.bulk * 1000);
+
 /** Whether a sweep seals a tenant now: at half of what was promised, which leaves the other half for trying again. */
 export function isDue(pending: Pending, delays: Readonly<Record<Tier, number>>, now: Date): boolean {
   const { leaves, oldestCritical, oldestBulk } = pending;

@@ -6,7 +6,7 @@
  */
 
 import type { LogTenants } from '#core/proof/ports.ts';
-import { isDue, mergeDelaysOf, pendingMs } from '#core/proof/seal-due.ts';
+import { isDue, mergeDelaysOf, overdueMs, pendingMs } from '#core/proof/seal-due.ts';
 import { type Control, Unavailable } from '#core/record/ports.ts';
 import { logger, metric } from '#functions/runtime/observe.ts';
 import { openControl, openLogTenants } from '#functions/runtime/open.ts';
@@ -29,11 +29,14 @@ const tenantsAtOnce = 500;
 export async function sweepLogs(ports: SweepLogsPorts, { now }: { readonly now: Date }) {
   const report = { due: 0, sealed: 0, frozen: 0, heartbeats: 0, oldestMs: 0 };
   const due: string[] = [];
+  let latestMs = 0;
   for (let after: string | undefined; ; ) {
     const tenants = await ports.tenants.page(after, tenantsAtOnce);
     for (const pending of await ports.ledger.pending(tenants)) {
       report.oldestMs = Math.max(report.oldestMs, pendingMs(pending, now));
-      if (isDue(pending, mergeDelaysOf(await ports.control.tenant(pending.tenant)), now)) due.push(pending.tenant);
+      const delays = mergeDelaysOf(await ports.control.tenant(pending.tenant));
+      latestMs = Math.max(latestMs, overdueMs(pending, delays, now));
+      if (isDue(pending, delays, now)) due.push(pending.tenant);
     }
     const logs = await ports.ledger.states(tenants);
     report.frozen += logs.filter(({ state }) => state === 'frozen').length;
@@ -42,6 +45,7 @@ export async function sweepLogs(ports: SweepLogsPorts, { now }: { readonly now: 
     if (tenants.length < tenantsAtOnce) break;
   }
   metric('proof', 'pendingMs', report.oldestMs, 'Milliseconds');
+  metric('proof', 'overdueMs', latestMs, 'Milliseconds');
   metric('proof', 'frozenLogs', report.frozen);
   report.due = due.length;
   report.sealed = await sealAll(ports, due, now);

@@ -4,10 +4,10 @@ import type { Inside } from './function.ts';
 import { login, rootSecret, rootSecretParameter } from './grants.ts';
 
 /**
- * Roles to log in as: writers, readers and admin verbs; those who seal logs, and recovery, which alone renumbers what
- * is committed. sql/migrations says what each may do.
+ * Roles to log in as: writers, readers and admin verbs; those who seal logs; recovery, which alone renumbers what is
+ * committed; the verifier, which changes nothing that others read. sql/migrations says what each may do.
  */
-type Login = 'trailkeep_app' | 'trailkeep_sealer' | 'trailkeep_recovery';
+type Login = 'trailkeep_app' | 'trailkeep_sealer' | 'trailkeep_recovery' | 'trailkeep_verifier';
 
 type Reach = Pick<Env, 'DATABASE_HOST' | 'DATABASE_PORT' | 'DATABASE_NAME' | 'PGSSLMODE' | 'NODE_EXTRA_CA_CERTS'>;
 

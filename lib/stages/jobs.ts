@@ -54,6 +54,11 @@ export class Jobs extends Construct {
       verb: props.proof.sweep,
       every: Duration.minutes(settings.proof.sweepMinutes),
     });
+    makeSchedule(this, 'VerifyRegularly', {
+      ...common,
+      verb: props.proof.verify,
+      every: Duration.minutes(settings.proof.verifyMinutes),
+    });
     // Cosignatures are an hour old at most, also while nothing is written.
     makeSchedule(this, 'AnchorsRegularly', { ...common, verb: props.proof.anchorSweep, every: Duration.minutes(30) });
     makeSchedule(this, 'PartitionsDaily', { ...common, verb: this.preparePartitions, every: Duration.days(1) });

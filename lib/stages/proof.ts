@@ -5,7 +5,7 @@ import { speaksPostgres } from '../parts/database-env.ts';
 import { type Inside, makeVerb, type Place, type Verb } from '../parts/function.ts';
 import { addCosignatures, consume, openFields, readLogs, readObjects, send, writeObjects } from '../parts/grants.ts';
 import { mapQueue } from '../parts/mapping.ts';
-import { makeRecover, makeSeal, makeSealSweep } from './sealing.ts';
+import { makeRecover, makeSeal, makeSealSweep, makeVerify } from './sealing.ts';
 
 export interface ProofProps extends Place {
   readonly data: DataStack;
@@ -16,6 +16,7 @@ export class Proof extends Construct {
   readonly seal: Verb;
   readonly sweep: Verb;
   readonly recover: Verb;
+  readonly verify: Verb;
   readonly logs: Verb;
   readonly tiles: Verb;
   readonly prove: Verb;
@@ -31,6 +32,7 @@ export class Proof extends Construct {
     this.seal = makeSeal(this, props);
     this.sweep = makeSealSweep(this, props);
     this.recover = makeRecover(this, props);
+    this.verify = makeVerify(this, props);
     const database = speaksPostgres(data, settings.stage, props.inside);
     const reading = {
       timeoutSeconds: 29,

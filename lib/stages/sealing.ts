@@ -8,6 +8,7 @@ import {
   consume,
   listObjects,
   lockArchived,
+  readLogs,
   readObjects,
   readPresent,
   readSigningKey,
@@ -118,6 +119,34 @@ export function makeRecover(scope: Construct, props: ProofProps): Verb {
       ...listObjects(data.segments),
       ...readPresent(data, data.segments, 'segments/'),
       ...writeObjects(data, data.segments, 'segments/'),
+      ...readSigningKey(data),
+      ...send(data.critical),
+    ],
+  });
+}
+
+/** Reads again what is stored and sealed, as a login that can change none of it. */
+export function makeVerify(scope: Construct, props: ProofProps): Verb {
+  const { data, settings } = props;
+  const database = speaksPostgres(data, settings.stage, props.inside, 'trailkeep_verifier');
+  return makeVerb(scope, 'Verify', props, {
+    bundle: 'proof-verify',
+    memoryMb: 1769,
+    timeoutSeconds: proofTimeoutSeconds.verify,
+    // Two at once would read everything twice.
+    ...(settings.deploy.canary ? { reservedConcurrency: 1 } : {}),
+    inside: database.inside,
+    environment: {
+      ...database.environment,
+      ...recording(data),
+      EVIDENCE_BUCKET: data.evidence.bucketName,
+      SEGMENTS_BUCKET: data.segments.bucketName,
+      SIGNING_KEY_ARN: data.signingKey.keyArn,
+    },
+    permissions: [
+      ...database.permissions,
+      ...readLogs(data),
+      ...readObjects(data, data.segments, 'segments/'),
       ...readSigningKey(data),
       ...send(data.critical),
     ],

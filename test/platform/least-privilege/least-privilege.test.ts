@@ -90,6 +90,7 @@ test.each(stages)('$stage: a function logs in to the database as its own user an
     'trailkeep_owner',
     'trailkeep_sealer',
     'trailkeep_recovery',
+    'trailkeep_verifier',
     'trailkeep_purger',
     'trailkeep_master',
     'postgres',

@@ -5,7 +5,10 @@ const actor = { type: 'service', id: 'billing' };
 /** A full tile, and some more: partial ones below it go. */
 const more = 300;
 
-export async function proofs({ ask, platform }: World, tenantId: string, key: string): Promise<void> {
+export async function proofs(
+  { ask, platform }: World,
+  { tenantId, apiKey: key }: { readonly tenantId: string; readonly apiKey: string },
+): Promise<void> {
   const send = async (count: number) => {
     const events = Array.from({ length: count }, () => ({ action: 'document.view', actor }));
     const { items } = await ask(202, 'POST', '/v1/events', key, events);
@@ -30,7 +33,7 @@ export async function proofs({ ask, platform }: World, tenantId: string, key: st
   if (state !== 'ready') throw new Error(`the export is ${state}`);
   await ask(200, 'GET', `/v1/exports/${made.id}/content`, key);
 
-  for (const name of ['proof-sweep', 'proof-anchor-sweep']) await platform.functions.invoke(name, {});
+  for (const name of ['proof-sweep', 'proof-anchor-sweep', 'proof-verify']) await platform.functions.invoke(name, {});
   await platform.settled();
 
   // An operator doubts the log: it is frozen, waits until nobody who sealed it is left, and follows what was signed.

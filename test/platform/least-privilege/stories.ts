@@ -78,7 +78,7 @@ export async function runStories(platform: TestPlatform, names: Names): Promise<
     await dataSubjects(world, tenant.apiKey);
     await intake(world, tenant);
     await deadLetters(world);
-    await proofs(world, tenant.tenantId, tenant.apiKey);
+    await proofs(world, await platform.makeTenant('Proven'));
     await witnesses(world);
     await jobs(world, tenant.apiKey);
     await lostSegment(world, tenant.apiKey);
