@@ -1,7 +1,17 @@
 /** Every bench, one after the other, each in a process of its own. `--full` takes the large sizes. */
 import { spawnSync } from 'node:child_process';
 
-const benches = ['accept', 'write-critical', 'write-bulk', 'query', 'permissions', 'merkle', 'latency', 'cold-start'];
+const benches = [
+  'accept',
+  'write-critical',
+  'write-bulk',
+  'query',
+  'permissions',
+  'merkle',
+  'seal',
+  'latency',
+  'cold-start',
+];
 for (const name of benches) {
   const file = new URL(`./${name}.ts`, import.meta.url).pathname;
   const { status } = spawnSync(process.execPath, [file, ...process.argv.slice(2)], { stdio: 'inherit' });

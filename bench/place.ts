@@ -29,8 +29,8 @@ export interface Place {
   readonly queueUrl: string;
   /** What sealing needs, as one execution environment has it. */
   sealPorts(sql: Sql): SealPorts & { readonly subjectKeys: SubjectKeys };
-  /** As the application logs in. */
-  login(connections: number): Sql;
+  /** As one of our roles logs in, the application's unless said otherwise. */
+  login(connections: number, user?: 'trailkeep_app' | 'trailkeep_sealer'): Sql;
   close(): Promise<void>;
 }
 
@@ -65,8 +65,7 @@ export async function startPlace(): Promise<Place> {
       cipher: nodeCipher,
       random: (bytes) => randomBytes(bytes),
     }),
-    login(connectionsMax) {
-      const user = 'trailkeep_app';
+    login(connectionsMax, user = 'trailkeep_app') {
       const sql = connect({
         host,
         port,
@@ -96,9 +95,9 @@ function startCloudProcess(folder: string) {
       child.once('error', reject);
       child.once('exit', (code) => reject(new Error(`the local cloud ended with ${code}`)));
       child.once('message', (message) => {
-        const { env, queueUrl, keyArn } = message as { env: Record<string, string>; queueUrl: string; keyArn: string };
+        const said = message as { env: Record<string, string>; queueUrl: string; keyArn: string };
         child.removeAllListeners('exit');
-        resolve({ env, queueUrl, keyArn, stop: () => child.disconnect() });
+        resolve({ ...said, stop: () => child.disconnect() });
       });
     },
   );
