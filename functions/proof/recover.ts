@@ -105,10 +105,7 @@ export async function recover(
 
 async function work(ports: RecoverPorts, log: LogRecord, now: Date): Promise<Recovered> {
   const { recovery, logs, crypto, signer } = ports;
-  // S3 first: whoever still runs against the old one is stopped by either.
-  const incarnation = ports.newIncarnation();
-  await logs.setIncarnation(incarnation);
-  await recovery.renewIncarnation(incarnation);
+  await renewIncarnation(ports);
 
   const verifier = verifierOf(crypto, log.origin, ed25519Type, await signer.publicKey());
   const tree = await readArchived(ports, log, verifier);
@@ -136,6 +133,22 @@ async function work(ports: RecoverPorts, log: LogRecord, now: Date): Promise<Rec
   }
   const { moved, dropped } = await rebuild(ports, log, { tree, agreed, runs });
   return { ...counts, moved, dropped };
+}
+
+/**
+ * S3 first: whoever still runs against the old one is stopped by either. Other logs are recovered at once with this one
+ * and renew it too; the database follows S3 until the two agree, or nobody would ever seal again.
+ */
+async function renewIncarnation({ logs, recovery, newIncarnation }: RecoverPorts): Promise<void> {
+  let own = newIncarnation();
+  await logs.setIncarnation(own);
+  for (;;) {
+    await recovery.renewIncarnation(own);
+    const there = await logs.incarnation();
+    if (there === undefined) throw new Stuck('the incarnation was removed from the bucket');
+    if (there === own) return;
+    own = there;
+  }
 }
 
 /** Whether the database's own tree is the archived one and what waits behind it, to the last byte of its root. */

@@ -89,8 +89,11 @@ export class Actors {
     const world = this.#world;
     this.every(2 * minute, 'operator', 900 * second, async (worker) => {
       for (const tenant of world.tenants) {
-        if (world.database.tables.logs.get(tenant)?.state !== 'frozen') continue;
-        await recover(this.#ports.recover(worker), tenant, world.dateOf(worker));
+        // Sealers say so aloud when the database is not the one that S3 knows.
+        const there = world.bucket.objects.get('incarnation')?.bytes;
+        const fenced = there !== undefined && Buffer.from(there).toString().trim() !== world.database.incarnation;
+        if (!fenced && world.database.tables.logs.get(tenant)?.state !== 'frozen') continue;
+        await recover(this.#ports.recover(worker), tenant, world.dateOf(worker), { freeze: fenced });
       }
     });
   }
