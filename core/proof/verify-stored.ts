@@ -3,7 +3,7 @@
  *
  * Pure: whoever calls has read the entries out of a tree that hashes to a signed root, and the rest from where it lies.
  */
-import type { Event } from '../event/event.ts';
+import type { Event, Tier } from '../event/event.ts';
 import type { EventLine } from '../record/envelope.ts';
 import { filterOfEvents } from '../record/membership.ts';
 import type { Block, Segment } from '../record/segment.ts';
@@ -79,9 +79,10 @@ export function judgePart(
   // The newline behind the last line belongs to it.
   const isWhole = blocks.every((lines) => lines.pop() === '');
   const lines = blocks.flat();
-  const found = judgeOrder(c, part, entries, lines);
+  const { found, known } = judgeOrder(c, part, entries, lines);
+  if (known === 0 && found.length > 1) return [otherSegment(part)];
   if (!isWhole) found.push(judge('segment_differs', `A block of ${part.key} ends within a line.`, { path: part.key }));
-  if (found.length > 0) return found.length > 1 && found.length >= lines.length ? [otherSegment(part)] : found;
+  if (found.length > 0) return found;
   const events = blocks.map((own) => own.map((line) => readEvent(line)!));
   return isIndexed(part, events)
     ? []
@@ -105,47 +106,51 @@ const otherSegment = (part: StoredPart): Judgement => {
   );
 };
 
-/** Line `i` belongs to entry `i`. Where one does not, it is looked for among the others. */
+/** Line `i` belongs to entry `i`. Where one does not, lines are matched by id; `known` counts those that are as committed. */
 function judgeOrder(
   c: Hasher,
   { firstLeaf, key }: StoredPart,
   entries: readonly (Entry | undefined)[],
   lines: readonly string[],
-): Judgement[] {
+): { readonly found: Judgement[]; readonly known: number } {
+  const judged = (line: string, i: number) => judgeLine(c, line, entries[i]!, { index: firstLeaf + i, path: key });
   const found: Judgement[] = [];
-  const left = new Map<number, Entry>();
-  for (const [i, entry] of entries.entries()) if (entry) left.set(i, entry);
-  const strays: { readonly i: number; readonly line: string }[] = [];
-  for (const [i, line] of lines.entries()) {
-    const entry = entries[i];
-    const judgement = entry && judgeLine(c, line, entry, { index: firstLeaf + i, path: key });
-    if (judgement?.verdict === 'VERIFIED') left.delete(i);
-    // Where the log's own entry is not to be believed, that was told, and nothing can be said of the line.
-    else if (entry || i >= entries.length) strays.push({ i, line });
+  const left = new Map<string, number[]>();
+  for (const [i, entry] of entries.entries()) {
+    if (entry) left.set(entry.id, [...(left.get(entry.id) ?? []), i]);
   }
-  for (const { i, line } of strays) {
+  let known = 0;
+  let last = -1;
+  for (const [at, line] of lines.entries()) {
     const id = readEvent(line)?.id;
-    const same = left.get(i)?.id === id ? i : [...left].find(([, entry]) => entry.id === id)?.[0];
-    if (same === undefined) {
+    const own = (id === undefined ? undefined : left.get(id)) ?? [];
+    const i = own.find((one) => judged(line, one).verdict === 'VERIFIED') ?? own[0];
+    if (i === undefined) {
+      // Where the log's own entry is not to be believed, that was told, and nothing can be said of the line.
+      if (at < entries.length && !entries[at]) continue;
       const where = { path: key, ...(id === undefined ? {} : { id }) };
-      found.push(judge('event_extra', `Line ${i + 1} of the part in ${key} is no event of the log.`, where));
+      found.push(judge('event_extra', `Line ${at + 1} of the part in ${key} is no event of the log.`, where));
       continue;
     }
-    const index = firstLeaf + same;
-    const judgement = judgeLine(c, line, left.get(same)!, { index, path: key });
-    left.delete(same);
-    found.push(
-      judgement.verdict === 'VERIFIED'
-        ? judge('order_differs', `The event of leaf ${index} is not in its place in ${key}.`, judgement.at)
-        : judgement,
-    );
+    own.splice(own.indexOf(i), 1);
+    const judgement = judged(line, i);
+    if (judgement.verdict !== 'VERIFIED') found.push(judgement);
+    else {
+      known++;
+      if (i < last) {
+        found.push(
+          judge('order_differs', `The event of leaf ${firstLeaf + i} is not in its place in ${key}.`, judgement.at),
+        );
+      }
+    }
+    last = Math.max(last, i);
   }
-  for (const [i, entry] of left) {
+  for (const i of [...left.values()].flat()) {
     const index = firstLeaf + i;
-    const where = { index, id: entry.id, path: key };
+    const where = { index, id: entries[i]!.id, path: key };
     found.push(judge('event_gone', `The log has leaf ${index}, and its event is not in ${key}.`, where));
   }
-  return found;
+  return { found, known };
 }
 
 /** Whether the catalogue's index of a part is the one that its events give. */
@@ -178,12 +183,17 @@ function isIndexed(part: Omit<StoredPart, 'firstLeaf' | 'key'>, events: readonly
 export interface StoredSegment {
   readonly id: string;
   readonly key: string;
+  readonly tier: Tier;
   readonly bytes: number;
   /** Hex, over the object. */
   readonly sha256: string;
   /** The tenant that answers for the object as a whole: the first that has a part in it. */
   readonly tenant: string;
 }
+
+/** Blocks follow each other from the header of a gzip member (RFC 1952) to its empty last block, CRC and length. */
+const gzipHeaderBytes = 10;
+const gzipEndBytes = 10;
 
 /**
  * Judges a segment as a whole: the object is the one that was written, and its sidecar, from which the catalogue could be
@@ -195,10 +205,18 @@ export function judgeSegment(
 ): Judgement[] {
   const { segment, lines } = loaded;
   const path = known.key;
-  if (segment.sha256 !== known.sha256 || segment.bytes !== known.bytes || segment.id !== known.id) {
+  const { id, key, tier, bytes, sha256 } = segment;
+  const isSame = sha256 === known.sha256 && bytes === known.bytes && id === known.id;
+  if (!isSame || key !== path || tier !== known.tier) {
     return [judge('segment_differs', `${path} is not the object that the catalogue has the hash of.`, { path })];
   }
   let from = 0;
+  const all = segment.parts.flatMap(({ blocks }) => blocks);
+  const ends = all.map((block) => block.offset + block.bytes);
+  const isDense =
+    all[0]?.offset === gzipHeaderBytes &&
+    ends.at(-1) === bytes - gzipEndBytes &&
+    all.slice(1).every(({ offset }, i) => offset === ends[i]);
   const isTrue = segment.parts.every((part) => {
     const blocks = part.blocks.map((block) => {
       const own = lines.slice(from, from + block.events).map(({ event }) => event);
@@ -207,7 +225,7 @@ export function judgeSegment(
     });
     return part.key === path && blocks.flat().every(({ tenant }) => tenant === part.tenant) && isIndexed(part, blocks);
   });
-  if (isTrue && from === lines.length) return [];
+  if (isTrue && isDense && from === lines.length) return [];
   return [judge('segment_differs', `The sidecar of ${path} says what is not in it.`, { path })];
 }
 

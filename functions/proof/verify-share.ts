@@ -63,7 +63,7 @@ async function openLog(ports: SharePorts, tenant: string): Promise<OpenLog | Jud
     return judge('checkpoint_gone', why, { path: 'checkpoint' });
   }
   const opened = trustCheckpoint(crypto, trust, decoder.decode(note));
-  if (!opened.ok) return opened.judgement;
+  if (!opened.ok) return ours(opened.judgement);
   const { checkpoint } = opened;
   if (checkpoint.size < publishedSize) {
     const why = `The log published a tree of ${publishedSize} leaves, and its checkpoint shows ${checkpoint.size}: it went back.`;
@@ -78,6 +78,10 @@ async function openLog(ports: SharePorts, tenant: string): Promise<OpenLog | Jud
   );
   return tree ? { slug, trust, checkpoint, tree, findings } : findings[0];
 }
+
+/** An auditor may have the wrong key for a checkpoint; here the key is known, so it is the checkpoint that is wrong. */
+const ours = (judgement: Judgement): Judgement =>
+  judgement.verdict === 'UNVERIFIABLE' ? judge('checkpoint_invalid', judgement.why, judgement.at) : judgement;
 
 const isOpen = (log: OpenLog | Judgement): log is OpenLog => 'tree' in log;
 
@@ -233,7 +237,7 @@ async function checkSigned(ports: SharePorts, log: OpenLog, tenant: string, from
       findings.push(
         judge('checkpoint_gone', `The checkpoint of ${size} leaves is gone from the archive.`, { path, size }),
       );
-    } else if (!opened.ok) findings.push(opened.judgement);
+    } else if (!opened.ok) findings.push(ours(opened.judgement));
     else if (opened.checkpoint.size !== size) {
       findings.push(
         judge('checkpoint_invalid', `${path} is a checkpoint of ${opened.checkpoint.size} leaves.`, { path, size }),

@@ -1,6 +1,6 @@
 /** What the verifier reads of Postgres, and the two tables that are its own. It logs in as trailkeep_verifier. */
 import type { Row, Sql, TransactionSql } from 'postgres';
-import { categories, results, severities } from '#core/event/event.ts';
+import { categories, type Event, type OutcomeResult, results, severities, tiers } from '#core/event/event.ts';
 import type { Judgement } from '#core/proof/verdict.ts';
 import { readEvent } from '#core/proof/verify-event.ts';
 import type { Round, RoundName, Verification } from '#core/proof/verify-ports.ts';
@@ -62,11 +62,13 @@ export function createVerification(sql: Sql, contextKey: Uint8Array): Verificati
       if (ids.length === 0) return [];
       const rows = await read(
         [tenant],
-        async (tx) => tx`select s.segment_id, s.key, s.bytes, encode(s.sha256, 'hex') as sha256, s.tenants[1] as tenant
+        async (
+          tx,
+        ) => tx`select s.segment_id, s.key, s.tier, s.bytes, encode(s.sha256, 'hex') as sha256, s.tenants[1] as tenant
           from record.segment s where s.segment_id = any (string_to_array(${ids.join(',')}::text, ',')::uuid[])`,
       );
-      return rows.map(({ segment_id, key, bytes, sha256, tenant: first }) => {
-        return { id: segment_id, key, bytes: Number(bytes), sha256, tenant: first };
+      return rows.map(({ segment_id, key, tier, bytes, sha256, tenant: first }) => {
+        return { id: segment_id, key, tier: tiers[tier as number]!, bytes: Number(bytes), sha256, tenant: first };
       });
     },
 
@@ -126,20 +128,24 @@ export const placeOf = ({ at: { index, id, path, size } }: Judgement): string =>
     .flat()
     .join(' ');
 
-/** A row with the columns that ledger.ts writes beside the line. */
+/** A row with the columns that ledger.ts writes beside the line. Whatever somebody wrote into it, this does not throw. */
 export function storedRow(row: Row): StoredRow {
   const line = String(row.body);
   const event = readEvent(line);
-  const agrees =
-    event !== undefined &&
-    (row.occurred_at as Date).getTime() === Date.parse(event.occurred_at) &&
-    row.category === categories.indexOf(event.category) &&
-    row.outcome === results.indexOf(event.outcome.result) &&
-    row.severity === severities.indexOf(event.severity) &&
-    row.action === event.action &&
+  return { id: String(row.id), line, agrees: event !== undefined && agrees(row, event) };
+}
+
+function agrees(row: Row, { occurred_at, category, outcome, severity, action, actor }: Partial<Event>): boolean {
+  return (
+    (row.occurred_at as Date).getTime() === Date.parse(occurred_at ?? '') &&
+    row.category === categories.indexOf(category!) &&
+    row.outcome === results.indexOf(outcome?.result as OutcomeResult) &&
+    row.severity === severities.indexOf(severity!) &&
+    row.action === action &&
+    typeof actor?.id === 'string' &&
     // As they were stored before there were prefixes, too.
-    (row.actor === actorPrefix(event.actor.id) || row.actor === event.actor.id);
-  return { id: String(row.id), line, agrees };
+    (row.actor === actorPrefix(actor.id) || row.actor === actor.id)
+  );
 }
 
 const roundOf = (row: Row): Round => ({
