@@ -2,6 +2,7 @@
 import { logStates } from '#core/proof/ports.ts';
 import { exportBody } from '#functions/proof/exports.http.ts';
 import { periodBody } from '#functions/proof/range.http.ts';
+import { recoverBody } from '#functions/proof/recover.http.ts';
 import {
   array,
   body,
@@ -99,7 +100,41 @@ const scope = 'proofs:read';
 const shape = ['request_invalid', 'body_missing', 'json_invalid'] as const;
 const wholeTenant = 'Not for keys of one project or environment.';
 
+const recovery = object(
+  {
+    state: { enum: ['recovered', 'draining', 'recovering', 'active', 'initializing', 'retired'] },
+    until: { ...time, description: 'While it drains, or another recovery works: ask again then.' },
+    epoch: { ...whole, description: 'Counts recoveries.' },
+    archived_size: whole,
+    found_segments: whole,
+    found_events: { ...whole, description: 'Events that the database had lost.' },
+    missing_events: { ...whole, description: 'Leaves whose events are nowhere any more.' },
+    moved_segments: { ...whole, description: 'What the database got since, behind the log now.' },
+    dropped_segments: { ...whole, description: 'Those of it that held events which the log has.' },
+    tiles_removed: whole,
+  },
+  [
+    ...['until', 'epoch', 'archived_size', 'found_segments', 'found_events', 'missing_events'],
+    ...['moved_segments', 'dropped_segments', 'tiles_removed'],
+  ],
+);
+
 export const proofPaths: Record<string, Record<string, Operation>> = {
+  '/v1/tenants/{tenantId}/log/recover': {
+    post: {
+      summary: "Bring a tenant's frozen log back",
+      description:
+        'Asked again until it says `recovered` or `active`; it goes on when you stop waiting. A log that is not frozen is left alone unless `freeze` says otherwise.',
+      scope: 'admin',
+      parameters: [pathParameter('tenantId', 'Tenant id')],
+      body: body(schemaOf(recoverBody), false),
+      answers: {
+        ...ok('Where the log is now, and what was done.', recovery),
+        202: { description: 'Ask again after `Retry-After` seconds.', content: json(recovery) },
+      },
+      problems: ['not_found', 'request_invalid', 'recovery_stuck'],
+    },
+  },
   '/t/{slug}/{path}': {
     get: {
       summary: 'A file of the log, for standard tools',

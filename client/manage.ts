@@ -21,7 +21,7 @@ import type {
 } from './answers.ts';
 import { breakGlass } from './break-glass.ts';
 import { holds, privacy } from './privacy.ts';
-import { proof } from './proof.ts';
+import { proof, type RecoveryView } from './proof.ts';
 import { query } from './read-events.ts';
 import { access } from './roles.ts';
 import type { Call, Transport } from './transport.ts';
@@ -98,6 +98,9 @@ export function manage(transport: Transport) {
         send<KeyWithSecret & { readonly tenant: string }>('POST', `/v1/tenants/${part(tenantId)}/keys`, body),
       /** The tenant's queue for producers inside AWS; made when there is none. */
       openIntake: (tenantId: string) => send<Intake>('POST', `/v1/tenants/${part(tenantId)}/intake`),
+      /** Brings the tenant's frozen log back: ask again until it is `recovered` or `active`. `freeze`: freeze it first. */
+      recoverLog: (tenantId: string, body: { readonly freeze?: boolean } = {}) =>
+        send<RecoveryView>('POST', `/v1/tenants/${part(tenantId)}/log/recover`, body),
       intake: (tenantId: string) => get<Intake>(`/v1/tenants/${part(tenantId)}/intake`),
       /** The OIDC issuers that vouch for the tenant's people. */
       listIssuers: (tenantId: string, options?: ListOptions) =>

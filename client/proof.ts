@@ -23,6 +23,21 @@ export interface LogView {
   readonly created_at: string | null;
 }
 
+/** Where a recovery is; see docs/operating/recovery.md. */
+export interface RecoveryView {
+  readonly state: 'recovered' | 'draining' | 'recovering' | Exclude<LogState, 'frozen'>;
+  /** While it drains, or another recovery works: ask again then. */
+  readonly until?: string;
+  readonly epoch?: number;
+  readonly archived_size?: number;
+  readonly found_segments?: number;
+  readonly found_events?: number;
+  readonly missing_events?: number;
+  readonly moved_segments?: number;
+  readonly dropped_segments?: number;
+  readonly tiles_removed?: number;
+}
+
 /** Hashes are in standard base64. See docs/reference/auditor-bundle.md. */
 export interface EventProof {
   readonly v: 1;
