@@ -96,7 +96,7 @@ const consistencySides = (m: number, n: number, whole = true): string => {
   return m <= k ? `${consistencySides(m, k, whole)}r` : `${consistencySides(m - k, n - k, false)}l`;
 };
 
-test('inclusion proofs', { timeout: 20_000 }, async () => {
+test('inclusion proofs', async () => {
   const proofs = await Promise.all(
     Array.from({ length: 400 }, async (_, i) => {
       const random = randomFrom(i);
@@ -135,7 +135,7 @@ test('inclusion proofs', { timeout: 20_000 }, async () => {
   expect(findings).toEqual([]);
 });
 
-test('consistency proofs', { timeout: 20_000 }, async () => {
+test('consistency proofs', async () => {
   const proofs = await Promise.all(
     Array.from({ length: 400 }, async (_, i) => {
       const random = randomFrom(10_000 + i);
@@ -171,7 +171,7 @@ test('consistency proofs', { timeout: 20_000 }, async () => {
 const paths = (entries: boolean) => [...log.files.keys()].filter((path) => path.includes('entries') === entries);
 const proofs = await Promise.all(leaves.map((_, index) => proveInclusion(c, log.read, index, size)));
 
-test('tiles', { timeout: 20_000 }, async () => {
+test('tiles', async () => {
   const tiles = paths(false);
   const findings = await fuzz(3_000, 3_000_000, async (random) => {
     const path = tiles[random(tiles.length)]!;
@@ -194,7 +194,7 @@ test('tiles', { timeout: 20_000 }, async () => {
   expect(findings).toEqual([]);
 });
 
-test('entries', { timeout: 20_000 }, async () => {
+test('entries', async () => {
   const findings = await fuzz(25_000, 4_000_000, (random) => {
     const index = random(size);
     const entry = entries[index]!;
@@ -211,7 +211,7 @@ test('entries', { timeout: 20_000 }, async () => {
   expect(findings).toEqual([]);
 });
 
-test('bundles', { timeout: 20_000 }, async () => {
+test('bundles', async () => {
   const some = paths(true);
   const findings = await fuzz(2_000, 5_000_000, (random) => {
     const path = some[random(some.length)]!;
@@ -294,7 +294,7 @@ function forge(note: string, random: Random): string {
 }
 const flipOne = (bytes: Uint8Array, random: Random) => bytes.with(random(bytes.length), random(256));
 
-test('notes and checkpoints', { timeout: 20_000 }, async () => {
+test('notes and checkpoints', async () => {
   const findings = await fuzz(10_000, 6_000_000, (random) => {
     const note = notes[random(notes.length)]!;
     const spoiled = random(3) === 0 ? forge(note, random) : spoilText(note, random);
@@ -307,7 +307,7 @@ test('notes and checkpoints', { timeout: 20_000 }, async () => {
   expect(findings).toEqual([]);
 });
 
-test('proof files', { timeout: 20_000 }, async () => {
+test('proof files', async () => {
   const made = await Promise.all(
     notes.map(async (checkpoint, i) => {
       const n = parseCheckpoint(parseNote(checkpoint)!.text)!.size;
@@ -347,7 +347,7 @@ test('proof files', { timeout: 20_000 }, async () => {
   expect(findings).toEqual([]);
 });
 
-test('verifier keys', { timeout: 20_000 }, async () => {
+test('verifier keys', async () => {
   const keys = [key.log, key.witness, witness.witness].map(({ name, type, publicKey }) =>
     formatVerifier(c, name, type, publicKey),
   );

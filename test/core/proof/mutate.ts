@@ -108,7 +108,7 @@ const textSpoils: readonly Spoil<string>[] = [
   byLines((lines, random) => lines.toSpliced(random(lines.length), 0, pick(lines, random))),
   (text, random) => text.replace(/\n([0-9]+)\n/, (_, n: string) => `\n${spoilNumber(Number(n), random)}\n`),
   (text, random) => text.replace(/\nindex ([0-9]+)\n/, (_, n: string) => `\nindex ${spoilNumber(Number(n), random)}\n`),
-  (text) => text.replace(/([0-9]+\n)/, '0$1'),
+  (text) => text.replace(/(\n(?:index )?)([0-9]+\n)/, (_, before: string, n: string) => `${before}0${n}`),
   (text, random) => text.replaceAll('\n', pick(['\r\n', '\n\n', '\u2028', ' \n'], random)),
   (text) => text.replace(/=+\n/, '\n'),
   spareBits,
