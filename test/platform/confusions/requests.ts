@@ -77,6 +77,8 @@ const idsOf = (names: Names): readonly string[] => [
   ...names.breakGlasses,
   ...names.requests,
   ...names.holds,
+  ...names.logs,
+  ...names.exports,
   ...names.people,
   names.tenant,
 ];
@@ -93,6 +95,9 @@ function idsFor(parameter: string, names: Names): readonly string[] {
   if (parameter === 'breakGlassId') return names.breakGlasses;
   if (parameter === 'requestId') return names.requests;
   if (parameter === 'holdId') return names.holds;
+  if (parameter === 'slug') return names.logs;
+  if (parameter === 'path+') return ['checkpoint', 'keys.txt', 'tile/0/000.p/9', 'tile/entries/000.p/9', ...names.logs];
+  if (parameter === 'exportId') return names.exports;
   if (parameter === 'tenantId') return [names.tenant];
   return idsOf(names);
 }
@@ -239,6 +244,17 @@ function bodyOf(route: Route, own: Member, names: Names, draws: Draws): string {
     'POST /v1/privacy/requests/{requestId}/refuse': [{ reason: 'no' }],
     'POST /v1/privacy/requests/{requestId}/extend': [{ reason: 'many' }],
     'POST /v1/holds': [{ matter: 'mine', custodian: 'me', scope: { all: true }, tenant }],
+    'POST /v1/log/range-proof': [
+      { ...whole, tenant },
+      { ...whole, log: names.logs[0] },
+      { from: whole.from, to: draws.pick(names.events) },
+    ],
+    'POST /v1/exports/auditor': [
+      { ids: names.events },
+      { ids: [draws.pick(names.events), ...names.exports] },
+      { ids: [draws.pick(names.events)], tenant },
+      { ...whole, tenant },
+    ],
     'PUT /v1/policy': [
       { catalogue: [{ action: `${draws.pick(names.actions)}`, tier: 'bulk' }], tiers: {}, schema_mode: 'flag' },
       { catalogue: [], tiers: {}, schema_mode: 'flag', tenant },
@@ -295,6 +311,7 @@ function mixedKey(own: string, theirs: string, draws: Draws): string {
   ]);
 }
 
+const whole = { from: '2020-01-01T00:00:00Z', to: '2026-01-01T00:00:00Z' };
 const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
 /** A key that no issuer has. */
 const forger = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
@@ -362,6 +379,8 @@ export async function ghostOf(world: World, { names, authorization }: Stranger):
       breakGlasses: list(names.breakGlasses, id),
       requests: list(names.requests, id),
       holds: list(names.holds, id),
+      logs: list(names.logs),
+      exports: list(names.exports, id),
       people: list(names.people),
       emails: list(names.emails),
       ips: list(names.ips, (ip) => ip.replace('198.51.', '203.0.')),

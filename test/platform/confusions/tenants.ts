@@ -15,6 +15,9 @@ export interface Names {
   readonly breakGlasses: readonly string[];
   readonly requests: readonly string[];
   readonly holds: readonly string[];
+  /** Slugs. */
+  readonly logs: readonly string[];
+  readonly exports: readonly string[];
   readonly people: readonly string[];
   readonly emails: readonly string[];
   readonly ips: readonly string[];
@@ -47,12 +50,15 @@ export async function makeTenants(world: World): Promise<readonly [Member, Membe
     if (status !== 200) throw new Error(`a tenant's administrator is answered ${status}`);
   }
   await world.drain();
+  for (const { names } of [a, b]) await world.seal(names.tenant);
+  // Built or not: what an export has come to must not change under the eyes of the test.
+  await world.db.ownerSql`update proof.export set state = 'failed', problem = 'proof_pending', ended_at = now()`;
   const [aSeen, bSeen] = [await readAll(world, a), await readAll(world, b)];
   // Reading the trail is in the trail too.
   await world.drain();
   const member = (one: Made, mine: Seen, others: Seen): Member => ({
     ...one,
-    names: { ...one.names, searchCursors: mine.searchCursors, feedCursors: mine.feedCursors },
+    names: { ...one.names, logs: mine.logs, searchCursors: mine.searchCursors, feedCursors: mine.feedCursors },
     shown: mine.texts,
     texts: new Set(
       [...one.secrets, ...mine.texts, ...mine.searchCursors, ...mine.feedCursors].filter(
@@ -64,7 +70,7 @@ export async function makeTenants(world: World): Promise<readonly [Member, Membe
 }
 
 type Made = Pick<Member, 'authorization' | 'readOnly' | 'person'> & {
-  readonly names: Omit<Names, 'searchCursors' | 'feedCursors'>;
+  readonly names: Omit<Names, 'logs' | 'searchCursors' | 'feedCursors'>;
   readonly secrets: readonly string[];
 };
 
@@ -131,6 +137,7 @@ async function makeTenant(world: World, admin: string, tag: string): Promise<Mad
     tenant_claim: localTenantClaim,
   });
   const person = await tokenOf(world.issuers.shared, administrator, tenant);
+  const exported = await ask(202, 'POST', '/v1/exports/auditor', all, { ids: [tenant] });
   const people = [1, 2, 3].map((n) => `${tag}-person-${n}`);
   const ips = [1, 2, 3].map((n) => `198.51.${tag.length}.${n}`);
   const event = (n: number) => ({
@@ -176,6 +183,7 @@ async function makeTenant(world: World, admin: string, tag: string): Promise<Mad
       breakGlasses: [broken.id],
       requests: requests.map(({ id }: { id: string }) => id),
       holds: [held.id],
+      exports: [exported.id],
       people,
       emails: people.map((one) => `${one}@example.org`),
       ips,
@@ -195,6 +203,7 @@ export async function tokenOf(issuer: string, user: string, tenant: string): Pro
 
 interface Seen {
   readonly texts: ReadonlySet<string>;
+  readonly logs: readonly string[];
   readonly searchCursors: readonly string[];
   readonly feedCursors: readonly string[];
 }
@@ -216,6 +225,10 @@ export async function readAll(
   );
   for (const { resourcePath } of lists) await get(resourcePath);
   for (const id of names.events) await get(`/v1/events/${id}`);
+  for (const id of names.events.slice(0, 3)) await get(`/v1/events/${id}/proof`);
+  for (const id of names.exports) await get(`/v1/exports/${id}`);
+  const log = (await get('/v1/log')).json as { readonly path: string };
+  await get(`${log.path}keys.txt`);
   for (const id of names.keys) await get(`/v1/keys/${id}`);
   for (const id of names.projects) await get(`/v1/projects/${id}/environments`);
   for (const action of names.actions) await get(`/v1/schemas/${action}`);
@@ -224,6 +237,7 @@ export async function readAll(
   const feeds = ['/v1/events/feed?limit=1', '/v1/events/feed'];
   return {
     texts,
+    logs: [log.path.slice(3, -1)],
     searchCursors: await Promise.all(searches.map((path) => cursor(path, 'next_cursor'))),
     feedCursors: await Promise.all(feeds.map((path) => cursor(path, 'next'))),
   };

@@ -2,11 +2,13 @@
  * The whole API in this process: the gateway's routes and authorizer in front of the handlers that deploy, real
  * PostgreSQL and the local cloud behind them. Ten thousand requests take seconds here.
  */
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App } from 'aws-cdk-lib';
 import { vi } from 'vitest';
+import { sealLog } from '#functions/proof/seal.ts';
 import { featureFlags } from '#lib/feature-flags.ts';
 import { addPlatform } from '#lib/platform.ts';
 import { settingsOf } from '#lib/settings.ts';
@@ -21,7 +23,9 @@ import { account, region } from '#local/platform.ts';
 import { provision } from '#local/provision.ts';
 import { Sqs } from '#local/sqs-client.ts';
 import { type Loaded, loadTemplates } from '#local/template.ts';
+import { createLogLedger } from '#stores/postgres/logs.ts';
 import { putContextKey } from '#stores/postgres/migrate.ts';
+import { MemoryAnchors, MemorySigner } from '#test/support/memory-log.ts';
 import { testDatabase } from '#test/support/postgres.ts';
 
 export interface Answer {
@@ -112,6 +116,7 @@ export async function startWorld() {
     call: (one: Call) => callAt(gateway.url, one),
     /** Works off the queues, as Lambda's pollers do. */
     drain: () => drain(loaded, sqs, invoke),
+    seal: (tenant: string) => seal(db, tenant),
     async end() {
       await gateway.stop();
       await Promise.all([issuers.shared.stop(), issuers.own.stop()]);
@@ -174,9 +179,29 @@ async function callAt(url: string, { method, path, authorization, headers, body 
   };
 }
 
+/** Seals a tenant's log as the sealer's own login, which the functions of this one process do not share. */
+async function seal(db: Awaited<ReturnType<typeof testDatabase>>, tenant: string): Promise<void> {
+  const open = await import('#functions/runtime/open.ts');
+  const sealer = db.login('trailkeep_sealer');
+  const ports = {
+    ...{ ledger: createLogLedger(sealer, await open.openContextKey()), logs: open.openLogStore() },
+    ...{ signer: new MemorySigner(), crypto: open.openProofCrypto(), anchors: new MemoryAnchors() },
+    ...{ recorder: { record: async () => {} }, host: 'trailkeep.test', witnessKeys: [] },
+    ...{ newSlug: () => base32(randomBytes(26)), clock: () => new Date() },
+  };
+  const { state } = await sealLog(ports, tenant, new Date());
+  if (state !== 'sealed') throw new Error(`the log of ${tenant} is ${state}`);
+}
+
+const base32 = (bytes: Uint8Array) => [...bytes].map((byte) => 'abcdefghijklmnopqrstuvwxyz234567'[byte % 32]).join('');
+
+/** Queues of those who work with logins of their own. */
+const othersQueues = /seal|anchor/i;
+
 async function drain(loaded: Loaded, sqs: Sqs, invoke: (arn: string, event: object) => Promise<unknown>) {
   for (const { properties } of loaded.of('AWS::Lambda::EventSourceMapping')) {
     const queueArn = String(properties.EventSourceArn);
+    if (othersQueues.test(queueArn)) continue;
     const queue = sqs.urlOf(queueArn);
     for (;;) {
       const messages = await sqs.receive(queue, 10, 0, new AbortController().signal);
