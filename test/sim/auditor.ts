@@ -6,6 +6,7 @@ import { openCheckpoint, parseCheckpoint } from '#core/proof/checkpoint.ts';
 import { ed25519Type, verifierOf } from '#core/proof/note.ts';
 import { entriesPath, parseTilePath, pathsOf, tilePath } from '#core/proof/tiles.ts';
 import type { Bucket, Watcher } from './bucket.ts';
+import type { Oracle } from './oracle-names.ts';
 import { publicKey, simulatedCrypto } from './signer.ts';
 
 /** A checkpoint that anybody could see. */
@@ -22,11 +23,11 @@ export class Auditor implements Watcher {
   /** Published, in the order of their publication. */
   readonly published: Shown[] = [];
   readonly archived: Shown[] = [];
-  readonly #violated: (oracle: string, what: string) => void;
+  readonly #violated: (oracle: Oracle, what: string) => void;
   readonly #newest = new Map<string, Shown>();
   #bucket: Bucket | undefined;
 
-  constructor(violated: (oracle: string, what: string) => void) {
+  constructor(violated: (oracle: Oracle, what: string) => void) {
     this.#violated = violated;
   }
 

@@ -6,6 +6,7 @@ import { Bucket } from './bucket.ts';
 import { claimName, Database, type Snapshot } from './database.ts';
 import { ratesOf } from './faults.ts';
 import type { Mode } from './modes.ts';
+import type { Oracle } from './oracle-names.ts';
 import { Random } from './random.ts';
 import type { Removal } from './removals.ts';
 import { Scheduler } from './scheduler.ts';
@@ -78,7 +79,7 @@ export class World {
   }
 
   /** Something that must never happen has happened. */
-  violated(oracle: string, what: string): void {
+  violated(oracle: Oracle, what: string): void {
     this.#violations.push(`${oracle}: ${what}`);
   }
 
