@@ -5,12 +5,12 @@ import { Problem } from '#core/event/problem.ts';
 import { toBase64 } from '#core/proof/bytes.ts';
 import type { ProofCrypto } from '#core/proof/crypto.ts';
 import { proveConsistency } from '#core/proof/prove.ts';
+import { mergeDelaysOf } from '#core/proof/seal-due.ts';
 import { circumstancesOf } from '#functions/runtime/circumstances.ts';
 import { onHttp } from '#functions/runtime/http.ts';
 import { openGuard, openLeaves, openLogStore, openPolicies, openProofCrypto } from '#functions/runtime/open.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
 import { requireWholeTenant } from '#functions/runtime/whole-tenant.ts';
-import { mergeDelays } from './merge-delays.ts';
 import { type LogPorts, noSuchCheckpoint, nothingPublished, publishedLog, sizeOf } from './published.ts';
 import { wantsText } from './wants-text.ts';
 
@@ -28,7 +28,8 @@ export async function logs(ports: LogsPorts, request: HttpRequest): Promise<Http
 }
 
 async function state(ports: LogsPorts, tenant: string): Promise<HttpResponse> {
-  const [status, delays] = await Promise.all([ports.leaves.status(tenant), mergeDelays(ports, tenant)]);
+  const [status, policy] = await Promise.all([ports.leaves.status(tenant), ports.policies.get(tenant)]);
+  const delays = mergeDelaysOf(policy.settings);
   const { log } = status;
   const published = await publishedLog(ports, status);
   const due = [

@@ -13,6 +13,7 @@ import type { SubjectKeys } from '#core/privacy/ports.ts';
 import { toBase64 } from '#core/proof/bytes.ts';
 import type { ProofCrypto } from '#core/proof/crypto.ts';
 import { proveInclusion, readEntries } from '#core/proof/prove.ts';
+import { mergeDelaysOf } from '#core/proof/seal-due.ts';
 import { formatProof } from '#core/proof/tlog-proof.ts';
 import { confine } from '#core/query/filter.ts';
 import { matches } from '#core/query/matches.ts';
@@ -34,7 +35,6 @@ import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
 import { erasedFields } from './erased.ts';
 import { type FoundLeaf, findLeaf } from './find-leaf.ts';
 import { recordLook } from './look.ts';
-import { mergeDelays } from './merge-delays.ts';
 import { type LogPorts, noSuchCheckpoint, publishedLog, sizeOf } from './published.ts';
 import { wantsText } from './wants-text.ts';
 
@@ -107,7 +107,7 @@ async function pending(ports: ProvePorts, tenant: string, { part }: FoundLeaf, a
   if (atSize !== undefined) {
     return new Problem('request_invalid', `The tree of size ${atSize} ends before this event.`);
   }
-  const delays = await mergeDelays(ports, tenant);
+  const delays = mergeDelaysOf((await ports.policies.get(tenant)).settings);
   const due = new Date(part.committedAt.getTime() + delays[part.tier] * 1000);
   return new Problem('proof_pending', `It will be in a published checkpoint by ${due.toISOString()}.`, {
     retryAfterSeconds: 5,
