@@ -60,6 +60,7 @@ Trailkeep runs (ready in ${seconds} s).
   Docs       ${access.apiUrl}/docs
   Tenant     Acme  ${access.tenantId}
   API key    ${access.apiKey}
+  Witness    ${platform.witnessUrl}/vkey   (cosigns the logs' checkpoints)
   Person     npx trailkeep token --user ada   (a token of the local issuer ${access.issuerUrl})
 
 Send an event, then read it back:
