@@ -618,6 +618,7 @@ grant DELETE, INSERT, SELECT on record.event_token to trailkeep_recovery;
 
 create table record.message (
   digest bytea not null,
+  segment_id uuid not null,
   stored_at timestamp with time zone default now() not null,
   constraint message_digest_check CHECK ((length(digest) = 32)),
   constraint message_pkey PRIMARY KEY (digest)

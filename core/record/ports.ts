@@ -139,8 +139,8 @@ export interface Segments {
 export interface Known {
   /** Critical events, as `tenant/id`. */
   readonly events: ReadonlySet<string>;
-  /** Queue messages, by the hex SHA-256 of their bodies. */
-  readonly messages: ReadonlySet<string>;
+  /** Queue messages, by the hex SHA-256 of their bodies, with the key of the segment that has their events. */
+  readonly messages: ReadonlyMap<string, string>;
 }
 
 /** Either everything was stored, or nothing was because some of it is known already. */

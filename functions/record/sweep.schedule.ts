@@ -6,7 +6,10 @@
  * committed by another try it is garbage and goes; when none was, it is committed now, and the messages add nothing
  * when they come again. The bucket is versioned, so even a wrong removal can be undone.
  */
+
+import type { Tier } from '#core/event/event.ts';
 import { uuidTime } from '#core/event/uuid.ts';
+import type { EventLine } from '#core/record/envelope.ts';
 import { planSegment } from '#core/record/plan-segment.ts';
 import { type Announcer, type Ledger, type Segments, Unavailable } from '#core/record/ports.ts';
 import { logger, metric } from '#functions/runtime/observe.ts';
@@ -105,22 +108,33 @@ async function mend(ports: SweepPorts, key: string, hasRow: boolean, now: Date, 
 const ageMs = (key: string, now: Date): number => now.getTime() - uuidTime(key.split('/').at(-1)!);
 
 /**
- * Commits the parts whose messages nobody has committed. A part of which some messages are known waits: a writer died
- * before its commit, and the other messages are still in their queue.
+ * Commits the parts whose messages nobody has committed. Where some are known, a writer died before its commit and only
+ * these came again: the others may still be in their queue, or the commit that let them go was lost in a restore. What
+ * the known ones brought stands in the segments they came by; the rest is committed now.
  */
 async function adopt(
-  { ledger, segments, newId }: SweepPorts,
+  ports: SweepPorts,
   { segment, lines }: NonNullable<Awaited<ReturnType<Segments['load']>>>,
   now: Date,
 ): Promise<'adopted' | 'garbage' | 'waits'> {
+  const { ledger, segments } = ports;
   const { messages: known } = await ledger.known(
     [],
     segment.parts.flatMap(({ messages }) => messages ?? []),
   );
   const isKnown = (digest: string) => known.has(digest);
   const lost = segment.parts.filter(({ messages = [] }) => messages.length > 0 && !messages.some(isKnown));
-  const waiting = segment.parts.some(({ messages = [] }) => messages.some(isKnown) && !messages.every(isKnown));
-  if (lost.length === 0) return waiting ? 'waits' : 'garbage';
+  const halves = segment.parts.filter(({ messages = [] }) => messages.some(isKnown) && !messages.every(isKnown));
+  if (halves.length > 0) {
+    const seen = await eventsOf(segments, new Set(known.values()));
+    const tenants = new Map(
+      halves.map(({ tenant, messages = [] }) => [tenant, messages.filter((one) => !isKnown(one))]),
+    );
+    const left = lines.filter(({ event }) => tenants.has(event.tenant) && !seen.has(`${event.tenant}/${event.id}`));
+    // The other parts have their turn in the next sweep.
+    return left.length === 0 ? 'waits' : rewrite(ports, segment.tier, left, tenants, now);
+  }
+  if (lost.length === 0) return 'garbage';
   const tenants = new Set(lost.map(({ tenant }) => tenant));
   const own = lines.filter(({ event }) => tenants.has(event.tenant));
   const result = await ledger.adopt({ ...segment, parts: lost }, own, leavesOf(own), segment.parts.length);
@@ -130,10 +144,32 @@ async function adopt(
   const left = own.filter(({ event }) => !result.known.events.has(`${event.tenant}/${event.id}`));
   if (left.length === 0) return 'garbage';
   const messages = new Map(lost.map((part) => [part.tenant, part.messages ?? []]));
-  const plan = planSegment(left, { id: newId(now), tier: segment.tier, now, messages });
+  return rewrite(ports, segment.tier, left, messages, now);
+}
+
+/** Commits lines of an orphan in a segment of their own, in the name of messages. */
+async function rewrite(
+  { ledger, segments, newId }: SweepPorts,
+  tier: Tier,
+  lines: readonly EventLine[],
+  messages: ReadonlyMap<string, readonly string[]>,
+  now: Date,
+): Promise<'adopted' | 'waits'> {
+  const plan = planSegment(lines, { id: newId(now), tier, now, messages });
   const written = await segments.write(plan);
   const ordered = plan.blocks.flatMap((block) => block.lines);
   return (await ledger.commit(written, ordered, leavesOf(ordered))).stored ? 'adopted' : 'waits';
+}
+
+/** Events of committed segments, as `tenant/id`. Throws when one is gone: then nobody knows what it had. */
+async function eventsOf(segments: Pick<Segments, 'load'>, keys: ReadonlySet<string>): Promise<Set<string>> {
+  const names = new Set<string>();
+  for (const key of keys) {
+    const loaded = await segments.load(key);
+    if (!loaded) throw new Error(`segment ${key} is committed and gone`);
+    for (const { event } of loaded.lines) names.add(`${event.tenant}/${event.id}`);
+  }
+  return names;
 }
 
 export const handler = onSchedule(sweep, {

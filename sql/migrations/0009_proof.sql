@@ -40,8 +40,10 @@ create unique index segment_part_by_leaf on record.segment_part (tenant_id, firs
 
 -- One row is a queue message whose events are committed: when it is delivered again, nothing is added. A digest tells
 -- nothing of its message, so there is no tenant and no row-level security. Rows outlive the queues' retention.
+-- `segment_id`: where its events are, so that the rescue of another segment with them knows what is left of that one.
 create table record.message (
   digest bytea primary key check (length(digest) = 32),
+  segment_id uuid not null,
   stored_at timestamptz not null default now()
 );
 create index message_by_time on record.message using brin (stored_at);

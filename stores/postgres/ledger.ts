@@ -45,7 +45,7 @@ export function createLedger(sql: Sql, contextKey: Uint8Array): Ledger {
         const tokens = critical ? tokensOf(lines) : [];
         const [, added, stored, , , parts] = await Promise.all([
           batch.partsOfAll === undefined ? insertSegment(tx, segment) : adoptSegment(tx, segment, batch.partsOfAll),
-          messages.length > 0 ? insertMessages(tx, messages) : undefined,
+          messages.length > 0 ? insertMessages(tx, messages, segment.id) : undefined,
           critical ? insertEvents(tx, lines) : undefined,
           tokens.length > 0 ? insertTokens(tx, tokens) : undefined,
           uses.length > 0 ? touchKeys(tx, uses, now) : undefined,
@@ -90,12 +90,15 @@ export function createLedger(sql: Sql, contextKey: Uint8Array): Ledger {
           ),
       messages.length === 0
         ? []
-        : asked(sql`select encode(m.digest, 'hex') as known
+        : asked(sql`select encode(m.digest, 'hex') as known, s.key
             from string_to_table(${messages.join(',')}::text, ',') as w (digest)
-            join record.message m on m.digest = decode(w.digest, 'hex')`),
+            join record.message m on m.digest = decode(w.digest, 'hex')
+            join record.segment s using (segment_id)`),
     ]);
-    const names = (rows: readonly Row[]) => new Set(rows.map((row) => String(row.known)));
-    return { events: names(eventRows), messages: names(messageRows) };
+    return {
+      events: new Set(eventRows.map((row) => String(row.known))),
+      messages: new Map(messageRows.map((row) => [String(row.known), String(row.key)])),
+    };
   }
 
   async function commitWithPartitions(batch: Batch): Promise<CommitResult> {
@@ -171,8 +174,8 @@ const rowOf = (tx: TransactionSql, { id, key, tier, bytes, sha256, parts }: Segm
     string_to_array(${parts.map((part) => part.tenant).join(',')}::text, ',')::uuid[]`;
 
 /** In one order: two deliveries of one message wait for each other. */
-const insertMessages = (tx: TransactionSql, digests: readonly string[]) =>
-  tx`insert into record.message (digest) select decode(digest, 'hex')
+export const insertMessages = (tx: TransactionSql, digests: readonly string[], segment: string) =>
+  tx`insert into record.message (digest, segment_id) select decode(digest, 'hex'), ${segment}::uuid
     from string_to_table(${digests.join(',')}::text, ',') as w (digest) on conflict do nothing`;
 
 /**

@@ -8,7 +8,7 @@ import { encodeBlocks } from '#core/record/block-codec.ts';
 import type { EventLine } from '#core/record/envelope.ts';
 import type { Segment } from '#core/record/segment.ts';
 import { asked, withTenants } from './connect.ts';
-import { insertEvents, insertTokens, monthsOf, tokensOf } from './ledger.ts';
+import { insertEvents, insertMessages, insertTokens, monthsOf, tokensOf } from './ledger.ts';
 import { createPartitions } from './partitions.ts';
 
 /** A part as it is going to be. */
@@ -184,10 +184,9 @@ async function insertFound(
 ): Promise<void> {
   if (parts.length === 0) return;
   await insertParts(tx, tenant, parts);
-  const messages = new Set(parts.flatMap(({ segment }) => partOf(segment, tenant).messages ?? []));
-  if (messages.size > 0) {
-    await tx`insert into record.message (digest) select decode(digest, 'hex')
-      from string_to_table(${[...messages].sort().join(',')}::text, ',') as w (digest) on conflict do nothing`;
+  for (const { segment } of parts) {
+    const messages = [...(partOf(segment, tenant).messages ?? [])].sort();
+    if (messages.length > 0) await insertMessages(tx, messages, segment.id);
   }
   await replaceEvents(
     tx,

@@ -53,8 +53,8 @@ export interface CheckpointRow {
 interface Tables {
   /** By `tenant/id`. */
   readonly events: Map<string, EventRow>;
-  /** Digest to the time of its commit, ms. */
-  readonly messages: Map<string, number>;
+  /** By digest: the time of its commit in ms, and the key of its segment. */
+  readonly messages: Map<string, { readonly at: number; readonly key: string }>;
   /** By segment id. */
   readonly segments: Map<string, SegmentRow>;
   readonly counters: Map<string, CounterRow>;

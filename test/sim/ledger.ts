@@ -24,7 +24,12 @@ export class ImmediateLedger implements Immediate<Ledger> {
     const { tables } = this.#database;
     return {
       events: new Set(events.map(({ tenant, id }) => `${tenant}/${id}`).filter((name) => tables.events.has(name))),
-      messages: new Set(messages.filter((digest) => tables.messages.has(digest))),
+      messages: new Map(
+        messages.flatMap((digest): [string, string][] => {
+          const row = tables.messages.get(digest);
+          return row ? [[digest, row.key]] : [];
+        }),
+      ),
     };
   }
 
@@ -46,7 +51,7 @@ export class ImmediateLedger implements Immediate<Ledger> {
 
   forgetMessages(before: Date): number {
     const { messages } = this.#database.tables;
-    const old = [...messages].filter(([, storedAt]) => storedAt < before.getTime());
+    const old = [...messages].filter(([, { at }]) => at < before.getTime());
     for (const [digest] of old) messages.delete(digest);
     return old.length;
   }
@@ -88,7 +93,8 @@ export class ImmediateLedger implements Immediate<Ledger> {
     if (this.refuses(known)) return { stored: false, known };
     const { tables, now } = database;
     if (leaves.length !== lines.length) throw new RangeError(`${leaves.length} leaves for ${lines.length} events`);
-    for (const { messages = [] } of segment.parts) for (const digest of messages) tables.messages.set(digest, now);
+    for (const { messages = [] } of segment.parts)
+      for (const digest of messages) tables.messages.set(digest, { at: now, key: segment.key });
     if (segment.tier === 'critical') {
       for (const { event, line } of lines) {
         const name = `${event.tenant}/${event.id}`;

@@ -120,7 +120,9 @@ export class ImmediateRecovery implements Immediate<LogRecovery> {
     const { tables, now } = this.database;
     this.#catalogue(tenant, segment);
     const part = segment.parts.find((one) => one.tenant === tenant)!;
-    for (const digest of part.messages ?? []) if (!tables.messages.has(digest)) tables.messages.set(digest, now);
+    for (const digest of part.messages ?? []) {
+      if (!tables.messages.has(digest)) tables.messages.set(digest, { at: now, key: segment.key });
+    }
     if (segment.tier === 'critical') {
       for (const { event, line } of lines) {
         tables.events.set(`${tenant}/${event.id}`, { tenant, id: event.id, body: line });

@@ -46,13 +46,13 @@ const isArchive = isBelow('checkpoint-archive/');
 /** Forgets messages when asked, and events too. */
 class ForgetfulLedger extends ImmediateLedger {
   override known(): Known {
-    return { events: new Set(), messages: new Set() };
+    return { events: new Set(), messages: new Map() };
   }
 }
 
 class MessagesTwice extends ImmediateLedger {
   override known(...args: Parameters<ImmediateLedger['known']>): Known {
-    return { events: super.known(...args).events, messages: new Set() };
+    return { events: super.known(...args).events, messages: new Map() };
   }
 }
 

@@ -40,13 +40,21 @@ test('without its protections the simulation fails', () => {
 });
 
 test('what no seed decides fails aloud', () => {
-  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '--eval', `
+  const { stdout } = spawnSync(
+    process.execPath,
+    [
+      '--input-type=module',
+      '--eval',
+      `
     import { forbidChance } from '${new URL('forbid.ts', import.meta.url).href}';
     forbidChance();
     for (const [name, ask] of Object.entries({
       now: () => Date.now(), date: () => new Date(), chance: () => Math.random(), timer: () => setTimeout(() => {}, 1),
     })) try { ask(); process.stdout.write(name + ' '); } catch {}
-    process.stdout.write('done ' + new Date(5).getTime());`], { encoding: 'utf8' });
+    process.stdout.write('done ' + new Date(5).getTime());`,
+    ],
+    { encoding: 'utf8' },
+  );
   expect(stdout).toBe('done 5');
   expect(forbidChance).toBeTypeOf('function');
 });

@@ -186,8 +186,8 @@ export class MemoryIntakeQueues extends MemoryPlace implements IntakeQueues {
 export class MemoryLedger extends MemoryPlace implements Ledger, CriticalEvents, Catalogue {
   /** By `tenant/id`. */
   readonly events = new Map<string, Event>();
-  /** Digests of messages. */
-  readonly messages = new Set<string>();
+  /** Keys of segments by the digests of messages. */
+  readonly messages = new Map<string, string>();
   /** In commit order. */
   readonly committed: SegmentPart[] = [];
   readonly segments = new Map<string, { readonly segment: Segment; readonly at: number; announced: boolean }>();
@@ -201,7 +201,7 @@ export class MemoryLedger extends MemoryPlace implements Ledger, CriticalEvents,
     this.reach();
     return {
       events: new Set(events.map(({ tenant, id }) => `${tenant}/${id}`).filter((name) => this.events.has(name))),
-      messages: new Set(messages.filter((digest) => this.messages.has(digest))),
+      messages: new Map([...this.messages].filter(([digest]) => messages.includes(digest))),
     };
   }
 
@@ -217,7 +217,7 @@ export class MemoryLedger extends MemoryPlace implements Ledger, CriticalEvents,
     const known = await this.known(segment.tier === 'critical' ? lines.map(({ event }) => event) : [], digests);
     if (known.events.size > 0 || known.messages.size > 0) return { stored: false, known };
     this.segments.set(segment.id, { segment, at: this.now(), announced: false });
-    for (const digest of digests) this.messages.add(digest);
+    for (const digest of digests) this.messages.set(digest, segment.key);
     for (const { event } of segment.tier === 'critical' ? lines : [])
       this.events.set(`${event.tenant}/${event.id}`, event);
     const parts = segment.parts.map(({ messages: _, ...part }) => {

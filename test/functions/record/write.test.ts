@@ -208,11 +208,21 @@ describe('a segment that nobody committed', () => {
     expect(ledger.keys).toEqual([...segments.plans.keys()]);
   });
 
-  test('is garbage once another try has committed all its messages, and waits while one is missing', async () => {
+  test('gives the messages that did not come again a segment of their own', async () => {
     const messages = [messageOf('m0', [eventOf(0)]), messageOf('m1', [eventOf(1)])];
     await failing(messages);
     await run([messages[0]!]);
+    expect(await sweep(ports, later)).toMatchObject({ adopted: 1, removed: 0 });
+    expect([...ledger.events.values()].map(({ actor }) => actor.id)).toEqual(['u0', 'u1']);
+    expect(await run([{ ...messages[1]!, receiveCount: 2 }])).toEqual([]);
+    expect(ledger.events.size).toBe(2);
     expect(await sweep(ports, later)).toMatchObject({ adopted: 0, removed: 0 });
+  });
+
+  test('is garbage once another try has committed all its messages', async () => {
+    const messages = [messageOf('m0', [eventOf(0)]), messageOf('m1', [eventOf(1)])];
+    await failing(messages);
+    await run([messages[0]!]);
     await run([messages[1]!]);
     // A restored database would want it back.
     expect(await sweep(ports, later)).toMatchObject({ adopted: 0, removed: 0 });
