@@ -58,11 +58,19 @@ export async function exports(ports: ExportsPorts, request: HttpRequest): Promis
   const at = circumstancesOf(request);
   const caller = requireWholeTenant(await ports.guard.require(request, 'exports:create', at));
   if (request.method === 'POST') return ask(ports, request, caller, at);
-  const found = await ports.exports.get(caller.tenant, request.params.exportId ?? '');
+  const found = givenUp(await ports.exports.get(caller.tenant, request.params.exportId ?? ''), request.now);
   if (found?.askedBy !== principalName(caller)) throw new Problem('not_found', 'You have no export with this id.');
   return request.path.endsWith('/content')
     ? handOut(ports, request, caller, at, found)
     : { status: 200, body: viewOf(found) };
+}
+
+/** After so many ms its message lies in the dead-letter queue: nobody builds it any more. */
+const buildMsMax = 6 * 3_600_000;
+
+function givenUp(found: AuditorExport | undefined, now: Date): AuditorExport | undefined {
+  if (found?.state !== 'asked' || now.getTime() - found.askedAt.getTime() <= buildMsMax) return found;
+  return { ...found, state: 'failed', problem: 'internal' };
 }
 
 async function ask(

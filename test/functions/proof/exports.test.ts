@@ -338,6 +338,16 @@ describe('on its way', () => {
     await world.seal();
   });
 
+  test('one that nobody builds any more has failed', async () => {
+    const { id } = await bodyOf(ask(whole));
+    const later = (hours: number) => {
+      const at = new Date(now.getTime() + hours * 3_600_000);
+      return bodyOf(exports(ports, asking({ path: `/v1/exports/${id}`, params: { exportId: id }, now: at })));
+    };
+    expect(await later(6)).toMatchObject({ state: 'building' });
+    expect(await later(7)).toMatchObject({ state: 'failed', problem: 'internal' });
+  });
+
   test('delivered again it is built once; a run that died is built anew', async () => {
     const { id } = await bodyOf(ask(whole));
     const message = messageOf(queue.messages[0]!.body);
