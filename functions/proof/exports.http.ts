@@ -65,8 +65,8 @@ export async function exports(ports: ExportsPorts, request: HttpRequest): Promis
     : { status: 200, body: viewOf(found) };
 }
 
-/** After so many ms its message lies in the dead-letter queue: nobody builds it any more. */
-const buildMsMax = 6 * 3_600_000;
+/** Its queue delivers it five times, an hour and a half apart. After so many ms its message lies in the dead-letter queue: nobody builds it any more. */
+const buildMsMax = 24 * 3_600_000;
 
 function givenUp(found: AuditorExport | undefined, now: Date): AuditorExport | undefined {
   if (found?.state !== 'asked' || now.getTime() - found.askedAt.getTime() <= buildMsMax) return found;

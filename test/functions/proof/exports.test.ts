@@ -344,8 +344,8 @@ describe('on its way', () => {
       const at = new Date(now.getTime() + hours * 3_600_000);
       return bodyOf(exports(ports, asking({ path: `/v1/exports/${id}`, params: { exportId: id }, now: at })));
     };
-    expect(await later(6)).toMatchObject({ state: 'building' });
-    expect(await later(7)).toMatchObject({ state: 'failed', problem: 'internal' });
+    expect(await later(24)).toMatchObject({ state: 'building' });
+    expect(await later(25)).toMatchObject({ state: 'failed', problem: 'internal' });
   });
 
   test('delivered again it is built once; a run that died is built anew', async () => {
