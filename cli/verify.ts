@@ -1,11 +1,11 @@
 /** Verify: whether events, periods, exports and logs are what was committed to. Works offline and trusts the keys given. */
 import { isGood, type Judgement } from '#core/proof/verdict.ts';
-import { type Connection, verifyCheckpoint } from '#core/proof/verify-checkpoint.ts';
+import { type Connection, type Trust, verifyCheckpoint } from '#core/proof/verify-checkpoint.ts';
 import { verifyEvent } from '#core/proof/verify-event.ts';
 import { verifyExport } from '#core/proof/verify-export.ts';
-import { verifyLog } from '#core/proof/verify-log.ts';
+import { openLog, verifyLog } from '#core/proof/verify-log.ts';
 import { verifyRange } from '#core/proof/verify-range.ts';
-import type { Report } from '#core/proof/verify-report.ts';
+import { type Report, Tally } from '#core/proof/verify-report.ts';
 import { type Command, type Invocation, text, words } from './command.ts';
 import { UsageError } from './fail.ts';
 import { unknownVerb } from './key.ts';
@@ -58,7 +58,7 @@ async function judgeBy(verb: string, rest: readonly string[], { flags }: Invocat
       const [first, second] = await Promise.all(rest.map(readInput));
       if (first === undefined) throw new UsageError('The file with the checkpoint is missing.');
       if (second === undefined) return { judgement: await verifyCheckpoint(c, trust, first) };
-      return withConnection(flags, async (connection) => ({
+      return withConnection(trust, flags, async (connection) => ({
         judgement: await verifyCheckpoint(c, trust, first, { note: second, ...(connection ? { connection } : {}) }),
       }));
     }
@@ -68,6 +68,7 @@ async function judgeBy(verb: string, rest: readonly string[], { flags }: Invocat
 }
 
 async function withConnection(
+  trust: Trust,
   flags: Invocation['flags'],
   fn: (connection: Connection | undefined) => Promise<Outcome>,
 ): Promise<Outcome> {
@@ -76,7 +77,10 @@ async function withConnection(
   if (logPath === undefined) return fn(undefined);
   const files = await openFiles(logPath);
   try {
-    return await fn({ read: (path) => files.read(path) });
+    // By its own checkpoint, because a copy of a log has the partial tiles of one size only.
+    const tally = new Tally();
+    const log = await openLog(c, trust, files, tally);
+    return log?.tree ? await fn({ read: log.tree.read }) : tally.report({ reason: 'verified', why: '' });
   } finally {
     await files.close();
   }

@@ -48,9 +48,10 @@ Personal fields are encrypted and stay so; that changes nothing of what is prove
 
 ## All at once
 
-${fence('npx trailkeep verify export .')}
+${fence('npx trailkeep verify export . --key keys.txt')}
 
-It works offline. Give the log's key from a source of your own with \`--key\`: \`keys.txt\` only says which one to ask for.
+It works offline. Whoever made this folder made its \`keys.txt\` too: compare it with the log's key from a source of your own,
+or give that one to \`--key\`.
 Everything below does parts of the same with tools that are not ours (Debian: \`apt install openssl jq\`).
 
 ## One event is what the log committed to
