@@ -9,6 +9,7 @@ const benches = [
   'permissions',
   'merkle',
   'seal',
+  'verify',
   'latency',
   'cold-start',
 ];
