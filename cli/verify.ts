@@ -102,6 +102,7 @@ function lines(outcome: Outcome): string {
     ...(time === undefined ? [] : [`  witnessed  ${time} at the latest`]),
     ...(outcome.entries === undefined ? [] : [`  entries    ${grouped(outcome.entries)} checked`]),
     ...(events.length === 0 ? [] : [`  events     ${events.join(', ')}`]),
+    ...(outcome.withheld === undefined ? [] : [`  withheld   ${grouped(outcome.withheld)}, as the export itself says`]),
     ...shown.map((one) => `  ${one.verdict}  ${plain(one.why)}`),
     ...(rest > 0 ? [`  and ${grouped(rest)} more; --json lists ${findings.length}`] : []),
     ...hint(outcome),

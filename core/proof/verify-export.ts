@@ -50,10 +50,10 @@ export async function verifyExport(c: ProofCrypto, trust: Trust, files: LogFiles
   const range = manifest?.asked.from === undefined ? undefined : await readJson(files, 'range.json', isRange, tally);
   const proved = manifest?.asked.ids ? await checkProofs(c, trust, files, tree, tally) : new Set<number>();
   const period = new Period(range);
-  // What was withheld is told and not judged: whoever asked may not see it.
-  const withheld = new Set(manifest?.without?.flatMap(({ index, reason }) => (reason === 'withheld' ? [index] : [])));
-  const isWanted = ({ index }: PlacedEntry) =>
-    (proved.has(index) || (range !== undefined && index >= range.start && index < range.end)) && !withheld.has(index);
+  const withheld = new Withheld(manifest);
+  const isAsked = (index: number) =>
+    proved.has(index) || (range !== undefined && index >= range.start && index < range.end);
+  const isWanted = ({ index }: PlacedEntry) => isAsked(index) && !withheld.has(index);
 
   const paths: string[] = [];
   for await (const path of files.list('tile/entries/')) paths.push(path);
@@ -67,7 +67,30 @@ export async function verifyExport(c: ProofCrypto, trust: Trust, files: LogFiles
   });
   if (range) await checkRange(c, range, period, tree, tally);
   await checkConsistency(c, trust, files, checkpoint, tally);
-  return tally.report({ reason: 'verified', why }, aboutOf(checkpoint));
+  const { count } = withheld;
+  const besides = count > 0 ? ` It leaves out ${count} that whoever asked may not see; that is its own word.` : '';
+  const about = { ...aboutOf(checkpoint), ...(count > 0 ? { withheld: count } : {}) };
+  return tally.report({ reason: 'verified', why: why + besides }, about);
+}
+
+/** Leaves whose events the manifest says were withheld. Told and not judged: no hash can say who may see what. */
+class Withheld {
+  count = 0;
+  readonly #listed: ReadonlySet<number>;
+  readonly #from: number;
+  constructor(manifest: Manifest | undefined) {
+    const without = manifest?.without ?? [];
+    this.#listed = new Set(without.flatMap(({ index, reason }) => (reason === 'withheld' ? [index] : [])));
+    // The list is by index and has an end; what follows it is only counted there.
+    this.#from =
+      (manifest?.without_more ?? 0) > 0 ? without.reduce((last, { index }) => Math.max(last, index), -1) : Infinity;
+  }
+  /** Whether the event of a leaf is said to be withheld; asked once for each leaf that has no line. */
+  has(index: number): boolean {
+    const said = this.#listed.has(index) || index > this.#from;
+    if (said) this.count++;
+    return said;
+  }
 }
 
 /** Remembers the times that a range proof rests on while entries go by. */

@@ -20,6 +20,8 @@ export interface Report {
   readonly entries: number;
   /** Events by verdict. */
   readonly events: Readonly<Partial<Record<Verdict, number>>>;
+  /** Events that the bundle leaves out because whoever asked may not see them. Its word alone says so. */
+  readonly withheld?: number;
 }
 
 export class Tally {
@@ -52,7 +54,7 @@ export class Tally {
 
   report(
     good: { readonly reason: Reason & 'verified'; readonly why: string },
-    about: Partial<Pick<Report, 'origin' | 'size' | 'witnessedAt'>> = {},
+    about: Partial<Pick<Report, 'origin' | 'size' | 'witnessedAt' | 'withheld'>> = {},
   ): Report {
     return {
       judgement: this.#worst ?? judge(good.reason, good.why, about.size === undefined ? {} : { size: about.size }),
