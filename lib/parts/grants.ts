@@ -94,9 +94,12 @@ const incarnationOf = (data: DataStack) => data.evidence.arnForObjects('incarnat
 export const writeLogs = (data: DataStack) => [
   ...readLogs(data),
   ...writeObjects(data, data.evidence, 't/'),
-  allow(['s3:GetObject', 's3:PutObject'], [incarnationOf(data)]),
+  allow(['s3:GetObject'], [incarnationOf(data)]),
   ...deleteObjects(data.evidence, 't/*/tile/'),
 ];
+
+/** Whoever renews it stops every worker from before. */
+export const renewIncarnation = (data: DataStack) => [allow(['s3:PutObject'], [incarnationOf(data)])];
 
 /** Checkpoints in the archive get their lock with their first byte. */
 export const lockArchived = (data: DataStack) => [

@@ -42,15 +42,12 @@ export class Proof extends Construct {
       environment: { ...database.environment, EVIDENCE_BUCKET: data.evidence.bucketName },
       permissions: [...database.permissions, ...readLogs(data)],
     };
+    const queues = { CRITICAL_QUEUE_URL: data.critical.queueUrl, BULK_QUEUE_URL: data.bulk.queueUrl };
     // Who takes a proof out is recorded before the answer.
     const recording = {
       ...reading,
-      environment: {
-        ...reading.environment,
-        CRITICAL_QUEUE_URL: data.critical.queueUrl,
-        BULK_QUEUE_URL: data.bulk.queueUrl,
-      },
-      permissions: [...reading.permissions, ...send(data.critical, data.bulk)],
+      environment: { ...reading.environment, ...queues },
+      permissions: [...reading.permissions, ...send(data.bulk)],
     };
     // Events as they are stored, and whether an erased person's fields can still be opened.
     const opening = {
@@ -69,10 +66,15 @@ export class Proof extends Construct {
     });
 
     this.exports = makeVerb(this, 'Exports', props, {
-      ...recording,
+      ...reading,
       bundle: 'proof-exports',
-      environment: { ...recording.environment, ...exporting },
-      permissions: [...recording.permissions, ...readObjects(data, data.control, 'exports/'), ...send(data.exports)],
+      environment: { ...database.environment, ...queues, ...exporting },
+      // Asking for one and taking it away are critical events.
+      permissions: [
+        ...database.permissions,
+        ...readObjects(data, data.control, 'exports/'),
+        ...send(data.critical, data.exports),
+      ],
     });
     this.build = makeVerb(this, 'Build', props, {
       ...reading,

@@ -12,6 +12,7 @@ import {
   readObjects,
   readPresent,
   readSigningKey,
+  renewIncarnation,
   send,
   signCheckpoints,
   writeLogs,
@@ -116,6 +117,7 @@ export function makeRecover(scope: Construct, props: ProofProps): Verb {
     permissions: [
       ...database.permissions,
       ...writeLogs(data),
+      ...renewIncarnation(data),
       ...listObjects(data.segments),
       ...readPresent(data, data.segments, 'segments/'),
       ...writeObjects(data, data.segments, 'segments/'),
