@@ -49,7 +49,7 @@ beforeAll(async () => {
     criticalDead: queue('CriticalDead'),
     bulkDead: queue('BulkDead'),
   });
-}, 180_000);
+}, 300_000);
 afterAll(() => platform?.end());
 
 /** Provisioning and Lambda's pollers sign as `local`, the producers of the stories as `outsider`. */

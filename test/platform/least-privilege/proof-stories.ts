@@ -1,7 +1,7 @@
 /** Stories of the log: what is sealed by itself, handed out, exported, swept, and recovered by hand. */
 import { superuser, type World } from './stories.ts';
 
-const actor = { type: 'service', id: 'billing' };
+const actor = { type: 'user', id: 'ada' };
 /** A full tile, and some more: partial ones below it go. */
 const more = 300;
 
@@ -33,13 +33,20 @@ export async function proofs(
   if (state !== 'ready') throw new Error(`the export is ${state}`);
   await ask(200, 'GET', `/v1/exports/${made.id}/content`, key);
 
+  // A frozen log that somebody freed without telling: nobody announces what waited, so the sweep has to find it.
+  const sql = superuser(platform);
+  await sql`update proof.log set state = 'frozen', frozen_at = now(), frozen_reason = 'operator' where tenant_id = ${tenantId}`;
+  await send(more);
+  await sql`update proof.log set state = 'active', frozen_at = null, frozen_reason = null where tenant_id = ${tenantId}`;
+  await sql`update proof.outbox set committed_at = now() - interval '1 hour' where tenant_id = ${tenantId}`;
   for (const name of ['proof-sweep', 'proof-anchor-sweep', 'proof-verify']) await platform.functions.invoke(name, {});
   await platform.settled();
+  const swept = await ask(200, 'GET', '/v1/log', key);
+  if (swept.pending !== 0) throw new Error(`${swept.pending} leaves wait after the sweep`);
 
   // An operator doubts the log: it is frozen, waits until nobody who sealed it is left, and follows what was signed.
   const recover = `/v1/tenants/${tenantId}/log/recover`;
   await ask(202, 'POST', recover, platform.access.adminKey, { freeze: true });
-  const sql = superuser(platform);
   await sql`update proof.log set frozen_at = now() - interval '1 hour' where tenant_id = ${tenantId}`;
   await sql.end();
   const recovered = await ask(200, 'POST', recover, platform.access.adminKey);
