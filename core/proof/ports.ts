@@ -107,6 +107,8 @@ export interface LogLedger {
     tenant: string,
     expected: Expected,
   ): Promise<{ readonly root: Uint8Array; readonly epoch: number; readonly note?: string } | undefined>;
+  /** The root that a size was claimed with; undefined when it never was. */
+  claimedRoot(tenant: string, size: number): Promise<Uint8Array | undefined>;
   /** Keeps the signed note of a claimed checkpoint; a note that is there stays. */
   keepNote(tenant: string, size: number, note: string): Promise<void>;
   /** S3 has the checkpoint of this size under lock: outbox rows below it go. Sizes never shrink. False as for `advance`. */
@@ -150,8 +152,15 @@ export interface LogRecovery {
    * counter. With the last plan the log becomes active with the next epoch. Nothing changes unless the answer is `done`.
    */
   rebuild(tenant: string, epoch: number, plan: RebuildPlan): Promise<Rebuilt>;
-  /** Makes a frozen log, with which nothing is wrong, active again with the next epoch. False when it is not frozen in `epoch`. */
-  unfreeze(tenant: string, epoch: number): Promise<boolean>;
+  /**
+   * Makes a frozen log, with which nothing is wrong, active again with the next epoch. `bound`: the checkpoint that S3
+   * binds it to, which counts as claimed from now on. False when it is not frozen in `epoch`.
+   */
+  unfreeze(
+    tenant: string,
+    epoch: number,
+    bound?: { readonly size: number; readonly root: Uint8Array },
+  ): Promise<boolean>;
 }
 
 /** `parts_changed`: events were committed since the plan was made, which must be made again. */
@@ -180,15 +189,17 @@ export interface FoundPart {
 
 /** What recovery found out, ready to be written. See recover-plan.ts. */
 export interface RebuildPlan {
-  /** The tree so far: of the newest archived checkpoint in the last plan, a smaller one before. */
+  /** The tree so far: of the newest checkpoint that binds us in the last plan, a smaller one before. */
   readonly size: number;
   readonly root: Uint8Array;
   readonly edge: Uint8Array;
-  /** Nothing follows: `size` is archived, and the log can be active. */
+  /** Nothing follows: `size` is what binds us, and the log can be active. */
   readonly last: boolean;
-  /** Note of the archived checkpoint, in the last plan; none when nothing is archived and the size is 0. */
+  /** Size of the newest archived checkpoint; smaller than that of the last plan when a worker died before it archived. */
+  readonly archived: number;
+  /** Note of the checkpoint of `size`, in the last plan, when that one is archived. */
   readonly note?: string;
-  /** `t` of the last leaf that is archived, or 0: leaves behind it are not older. */
+  /** `t` of the last leaf of the last plan's tree, or 0: leaves behind it are not older. */
   readonly time: number;
   /** Parts that end at or below this leaf agree with the log and stay as they are. */
   readonly agreed: number;
@@ -223,6 +234,13 @@ export interface LogStore {
   archive(slug: string, size: number, note: string): Promise<Put>;
   /** The archived checkpoint of the largest size, and undefined when there is none. `from` is a size known to be archived. */
   newestArchived(slug: string, from: number): Promise<{ readonly size: number; readonly note: string } | undefined>;
+  /**
+   * The text of the newest checkpoint that may have been signed, with its entity tag. Whatever becomes of the database
+   * and of the worker, this is what we are bound to: each is written before its signature is asked for.
+   */
+  bound(slug: string): Promise<{ readonly text: string; readonly etag: string } | undefined>;
+  /** Replaces it if it still has this entity tag (undefined: if there is none). False when it has not. */
+  bind(slug: string, text: string, etag: string | undefined): Promise<boolean>;
   /** The published checkpoint with its entity tag. */
   checkpoint(slug: string): Promise<{ readonly note: string; readonly etag: string } | undefined>;
   /** Replaces the published checkpoint if it still has this entity tag (undefined: if there is none). False when it has not. */

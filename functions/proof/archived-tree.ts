@@ -1,6 +1,6 @@
-/** The newest archived tree, read back and held against its signature: what a recovery believes. */
+/** The newest tree that we are bound to, archived or about to be, read back and held against its root: what a recovery believes. */
 import { sameBytes } from '#core/proof/bytes.ts';
-import { openCheckpoint } from '#core/proof/checkpoint.ts';
+import { openCheckpoint, parseCheckpoint } from '#core/proof/checkpoint.ts';
 import type { ProofCrypto } from '#core/proof/crypto.ts';
 import { decodeEntry, type Entry } from '#core/proof/entry.ts';
 import { type Edge, integrate } from '#core/proof/integrate.ts';
@@ -13,9 +13,11 @@ import { Unavailable } from '#core/record/ports.ts';
 
 export interface ArchivedTree extends Tail {
   readonly root: Uint8Array;
+  /** Size of the newest archived checkpoint: smaller than the tree when a worker died between signing and archiving. */
+  readonly archived: number;
   /** Edge of the tree at `from`. */
   readonly base: Edge;
-  /** None when nothing was ever archived; then the tree is empty. */
+  /** None when the tree's checkpoint is not archived. */
   readonly note?: string;
 }
 
@@ -23,8 +25,8 @@ export interface ArchivedTree extends Tail {
 const entriesAtOnce = 65_536;
 
 /**
- * The newest archived tree from what the database knows to be archived on; the whole tree if that does not lead to the
- * signed root. Rejects with `Stuck` when S3 does not hold what was signed.
+ * The newest bound tree from what the database knows to be archived on; the whole tree if that does not lead to the
+ * root. Rejects with `Stuck` when S3 does not hold what was signed.
  */
 export async function readArchived(
   ports: { readonly logs: LogStore; readonly crypto: ProofCrypto },
@@ -36,15 +38,22 @@ export async function readArchived(
   if ((head?.size ?? 0) < log.archivedSize) {
     throw new Stuck(`the checkpoint of size ${log.archivedSize} was archived, and the bucket does not have it`);
   }
-  if (!head) return { from: 0, size: 0, entries: [], root: emptyRoot(crypto), base: [] };
-  const checkpoint = openCheckpoint(crypto, head.note, verifier);
-  if (checkpoint?.size !== head.size) throw new Stuck(`the archived checkpoint ${head.size} is not signed by the log`);
-  const { size, root } = checkpoint;
+  const archived = head ? openCheckpoint(crypto, head.note, verifier) : undefined;
+  if (archived?.size !== head?.size) throw new Stuck(`the archived checkpoint ${head?.size} is not signed by the log`);
+  // What may have been signed counts as signed.
+  const bound = await logs.bound(log.slug);
+  const next = bound && parseCheckpoint(bound.text);
+  if (bound && next?.origin !== log.origin)
+    throw new Stuck('what the bucket says is about to be signed is not the log’s');
+  const newest = next && next.size > (archived?.size ?? 0) ? next : archived;
+  if (!newest) return { from: 0, size: 0, entries: [], root: emptyRoot(crypto), archived: 0, base: [] };
+  const { size, root } = newest;
+  const note = newest === archived && head ? { note: head.note } : {};
   let why: unknown;
   for (const from of log.archivedSize === 0 ? [0] : [log.archivedSize, 0]) {
     try {
       const tree = await readFrom(ports, log.slug, from, size);
-      if (sameBytes(tree.root, root)) return { ...tree, size, root, note: head.note };
+      if (sameBytes(tree.root, root)) return { ...tree, size, root, archived: archived?.size ?? 0, ...note };
       why = `its entries from leaf ${from} on do not lead to its root`;
     } catch (error) {
       if (error instanceof Unavailable) throw error;

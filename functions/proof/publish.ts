@@ -1,7 +1,8 @@
 /**
  * Publish: the tree gets a checkpoint that is claimed, signed, archived under lock, and shown.
  *
- * The claim in Postgres comes before the signature, so no size is ever signed with two roots; the archive comes before
+ * The claims in Postgres and on S3 come before the signature, so no size is ever signed with two roots, and nothing that
+ * was signed is forgotten; the archive comes before
  * anybody can see the checkpoint, so the archive alone tells what we are bound to. Each step finds what an earlier run
  * left and goes on from there.
  */
@@ -9,7 +10,7 @@ import { sameBytes } from '#core/proof/bytes.ts';
 import { formatCheckpoint, type OpenedCheckpoint, openCheckpoint } from '#core/proof/checkpoint.ts';
 import { ed25519Type, formatNote, formatVerifier, parseVerifier, type Verifier } from '#core/proof/note.ts';
 import { formatPolicy } from '#core/proof/policy.ts';
-import type { LogRecord } from '#core/proof/ports.ts';
+import type { LogRecord, LogStore } from '#core/proof/ports.ts';
 import { logger } from '#functions/runtime/observe.ts';
 import { tell } from './custody.ts';
 import { freeze, type SealLogPorts, Stop } from './seal-ports.ts';
@@ -18,11 +19,16 @@ import { freeze, type SealLogPorts, Stop } from './seal-ports.ts';
 const publishesMax = 5;
 
 /** Signs, archives and shows the checkpoint of the log's tree; the size that is published when it is done. */
-export async function publish(ports: SealLogPorts, log: LogRecord, verifier: Verifier): Promise<number | Stop> {
+export async function publish(
+  ports: SealLogPorts,
+  log: LogRecord,
+  verifier: Verifier,
+  bound: Awaited<ReturnType<LogStore['bound']>>,
+): Promise<number | Stop> {
   const { ledger, logs } = ports;
   // Read before anything is signed: a slow worker must not replace what it has not seen.
   const seen = await logs.checkpoint(log.slug);
-  const note = await signed(ports, log, verifier);
+  const note = await signed(ports, log, verifier, bound);
   if (note instanceof Stop) return note;
   if ((await logs.archive(log.slug, log.size, note)) === 'different') return freeze(ports, log, 'checkpoint_differs');
   if (!(await ledger.archived(log.tenant, log.size, log))) return new Stop('busy');
@@ -37,8 +43,13 @@ export async function publish(ports: SealLogPorts, log: LogRecord, verifier: Ver
 }
 
 /** The signed note of the tree: the one that an earlier run kept, or a new one. */
-async function signed(ports: SealLogPorts, log: LogRecord, verifier: Verifier): Promise<string | Stop> {
-  const { ledger, signer, crypto } = ports;
+async function signed(
+  ports: SealLogPorts,
+  log: LogRecord,
+  verifier: Verifier,
+  bound: Awaited<ReturnType<LogStore['bound']>>,
+): Promise<string | Stop> {
+  const { ledger, logs, signer, crypto } = ports;
   const claim = await ledger.claimCheckpoint(log.tenant, log);
   if (!claim) return new Stop('busy');
   if (!sameBytes(claim.root, log.root)) {
@@ -58,6 +69,9 @@ async function signed(ports: SealLogPorts, log: LogRecord, verifier: Verifier): 
     if (isOurs(claim.note)) return claim.note;
     throw new Error(`the kept note of log ${log.slug} at size ${log.size} is not signed by our key`);
   }
+  // On S3 too, where no restore reaches: a signature that dies with its worker, or is kept in a database that is set
+  // back, binds us all the same. What is there must be what was there before Postgres was read.
+  if (bound?.text !== text && !(await logs.bind(log.slug, text, bound?.etag))) return new Stop('busy');
   const signature = await signer.sign(new TextEncoder().encode(text));
   const note = formatNote(text, [{ name: verifier.name, keyId: verifier.keyId, signature }]);
   if (!isOurs(note)) throw new Error(`what the signer gave for log ${log.slug} is no signature by its key`);

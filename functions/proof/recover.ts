@@ -128,7 +128,8 @@ async function work(ports: RecoverPorts, log: LogRecord, now: Date): Promise<Rec
   }
   await record(ports, log, counts, now);
   if (isSound) {
-    if (!(await recovery.unfreeze(log.tenant, log.epoch))) throw new Stuck('the log is not frozen any more');
+    const bound = tree.size > 0 ? { size: tree.size, root: tree.root } : undefined;
+    if (!(await recovery.unfreeze(log.tenant, log.epoch, bound))) throw new Stuck('the log is not frozen any more');
     return counts;
   }
   const { moved, dropped } = await rebuild(ports, log, { tree, agreed, runs });
@@ -233,7 +234,21 @@ async function rebuild(
       const rewritten = await leftovers.rewrite(left);
       const { root, edge } = grown;
       const note = last && tree.note !== undefined ? { note: tree.note } : {};
-      return { size, root, edge: encodeEdge(edge), last, ...note, time, agreed, found, moved, dropped, rewritten };
+      const { archived } = tree;
+      return {
+        size,
+        root,
+        edge: encodeEdge(edge),
+        last,
+        archived,
+        ...note,
+        time,
+        agreed,
+        found,
+        moved,
+        dropped,
+        rewritten,
+      };
     };
     counts.dropped += await inOneGo(recovery, log, planned);
     agreed = size;

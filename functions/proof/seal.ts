@@ -6,9 +6,9 @@
  * from memory. A log that is not what it should be is frozen and signs nothing.
  */
 import { sameBytes } from '#core/proof/bytes.ts';
-import { openCheckpoint } from '#core/proof/checkpoint.ts';
+import { type Checkpoint, openCheckpoint, parseCheckpoint } from '#core/proof/checkpoint.ts';
 import { ed25519Type, type Verifier, verifierOf } from '#core/proof/note.ts';
-import type { LogRecord } from '#core/proof/ports.ts';
+import type { LogRecord, LogStore } from '#core/proof/ports.ts';
 import { metric } from '#functions/runtime/observe.ts';
 import { tell } from './custody.ts';
 import { checkedEdge, grow, type LastBundle, outgrown } from './integrate-step.ts';
@@ -32,8 +32,9 @@ export async function sealLog(ports: SealLogPorts, tenant: string, now: Date, un
     return { state, leaves, ...(published === undefined ? {} : { published }) };
   };
   for (;;) {
-    const log = await look(ports, known, verifier);
-    if (log instanceof Stop) return ended(log.state);
+    const seen = await look(ports, known, verifier);
+    if (seen instanceof Stop) return ended(seen.state);
+    const { log, bound } = seen;
     const grown = await grow(ports, log, last);
     if (grown instanceof Stop) return ended(grown.state);
     const next = grown?.log ?? log;
@@ -42,7 +43,7 @@ export async function sealLog(ports: SealLogPorts, tenant: string, now: Date, un
     // A tree that this run has not grown was grown by an earlier one, and Postgres has kept it since.
     const edge = grown ? undefined : await checkedEdge(ports, log);
     if (edge instanceof Stop) return ended(edge.state);
-    const size = await publish(ports, next, verifier);
+    const size = await publish(ports, next, verifier, bound);
     if (size instanceof Stop) return ended(size.state);
     published = size;
     await dropPartial(ports, log, next);
@@ -66,14 +67,21 @@ async function open(ports: SealLogPorts, tenant: string, now: Date): Promise<Log
   return log;
 }
 
+interface Seen {
+  readonly log: LogRecord;
+  /** What S3 said was about to be signed, before Postgres was read. */
+  readonly bound: Awaited<ReturnType<LogStore['bound']>>;
+}
+
 /**
  * The log as it is now, if it may be sealed. S3 is read first: what it has archived was in Postgres before, so a larger
  * size than Postgres has means that Postgres was set back. The other way round a healthy log would look like that.
  */
-async function look(ports: SealLogPorts, before: LogRecord, verifier: Verifier): Promise<LogRecord | Stop> {
+async function look(ports: SealLogPorts, before: LogRecord, verifier: Verifier): Promise<Seen | Stop> {
   const { ledger, logs } = ports;
-  const [head, incarnation] = await Promise.all([
+  const [head, bound, incarnation] = await Promise.all([
     logs.newestArchived(before.slug, before.archivedSize),
+    logs.bound(before.slug),
     logs.incarnation(),
   ]);
   const log = await ledger.find(before.tenant);
@@ -82,13 +90,23 @@ async function look(ports: SealLogPorts, before: LogRecord, verifier: Verifier):
   // Another database than the one we read first: what was read of S3 is not about this one.
   if (log.slug !== before.slug || log.epoch !== before.epoch) return new Stop('busy');
   if (incarnation !== undefined && incarnation !== log.incarnation) return new Stop('fenced');
-  if ((head?.size ?? 0) > log.size) return freeze(ports, log, 'rollback');
+  const next = bound && parseCheckpoint(bound.text);
+  if (bound && next?.origin !== log.origin) return freeze(ports, log, 'checkpoint_differs');
+  if (Math.max(head?.size ?? 0, next?.size ?? 0) > log.size) return freeze(ports, log, 'rollback');
+  // Set back, and grown over what we are bound to.
+  if (next && !(await isClaimed(ports, log, next))) return freeze(ports, log, 'rollback');
   // Nothing unlocks the archive: this is another bucket, or what stands in Postgres was never archived.
   if ((head?.size ?? 0) < before.archivedSize) return freeze(ports, log, 'checkpoint_differs');
-  if (!head) return log;
+  if (!head) return { log, bound };
   const checkpoint = openCheckpoint(ports.crypto, head.note, verifier);
   const isOurs = checkpoint?.size === head.size && (head.size < log.size || sameBytes(checkpoint.root, log.root));
-  return isOurs ? log : freeze(ports, log, 'checkpoint_differs');
+  return isOurs ? { log, bound } : freeze(ports, log, 'checkpoint_differs');
+}
+
+/** Whether the database has claimed what S3 says is about to be signed, which comes after the claim. */
+async function isClaimed({ ledger }: SealLogPorts, log: LogRecord, next: Checkpoint): Promise<boolean> {
+  const root = next.size === log.size ? log.root : await ledger.claimedRoot(log.tenant, next.size);
+  return root !== undefined && sameBytes(root, next.root);
 }
 
 /** Partial tiles below full ones go when a checkpoint with the full ones is published. */

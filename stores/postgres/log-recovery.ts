@@ -66,10 +66,17 @@ export function createLogRecovery(sql: Sql, contextKey: Uint8Array): LogRecovery
       );
     },
 
-    unfreeze: (tenant, epoch) =>
+    unfreeze: (tenant, epoch, bound) =>
       within(tenant, async (tx) => {
         const { count } = await tx`update proof.log set ${active(tx)}
           where tenant_id = ${tenant} and state = 'frozen' and epoch = ${epoch}`;
+        if (count === 1 && bound) {
+          await tx`insert into proof.checkpoint (tenant_id, size, root, epoch)
+            values (${tenant}, ${bound.size}, ${bound.root}, ${epoch + 1})
+            on conflict (tenant_id, size) do update
+              set root = excluded.root, epoch = excluded.epoch, note = null, signed_at = null
+              where checkpoint.root <> excluded.root`;
+        }
         return count === 1;
       }),
 
@@ -124,13 +131,14 @@ async function rebuild(tx: TransactionSql, tenant: string, epoch: number, plan: 
     where tenant_id = ${tenant}`;
   await tx`update proof.log set size = ${size}, root = ${plan.root}, edge = ${plan.edge} where tenant_id = ${tenant}`;
   if (!plan.last) return 'done';
-  if (plan.note !== undefined) {
+  if (size > 0) {
+    const note = plan.note ?? null;
     await tx`insert into proof.checkpoint (tenant_id, size, root, epoch, note, signed_at)
-      values (${tenant}, ${size}, ${plan.root}, ${epoch + 1}, ${plan.note}, now())
+      values (${tenant}, ${size}, ${plan.root}, ${epoch + 1}, ${note}, case when ${note}::text is not null then now() end)
       on conflict (tenant_id, size) do update
         set root = excluded.root, epoch = excluded.epoch, note = excluded.note, signed_at = excluded.signed_at`;
   }
-  await tx`update proof.log set archived_size = size where tenant_id = ${tenant}`;
+  await tx`update proof.log set archived_size = ${plan.archived} where tenant_id = ${tenant}`;
   await tx`update proof.log set ${active(tx)} where tenant_id = ${tenant}`;
   return 'done';
 }

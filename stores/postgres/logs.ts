@@ -85,6 +85,15 @@ export function createLogLedger(sql: Sql, contextKey: Uint8Array): LogLedger {
         return { root: row!.root, epoch: row!.epoch, ...(row!.note === null ? {} : { note: row!.note as string }) };
       }),
 
+    async claimedRoot(tenant, size) {
+      const rows = await within(
+        [tenant],
+        (tx) => tx`select root from proof.checkpoint where tenant_id = ${tenant} and size = ${size}`,
+        'read only',
+      );
+      return rows[0]?.root as Uint8Array | undefined;
+    },
+
     async keepNote(tenant, size, note) {
       await within(
         [tenant],

@@ -29,6 +29,8 @@ const keysPerDelete = 1000;
 const roundsMax = 4;
 const pauseMs = 50;
 const incarnationKey = 'incarnation';
+/** What is about to be signed. Not in any standard: readers have no use for it. */
+const boundPath = 'bound';
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
@@ -92,6 +94,15 @@ export class S3LogStore implements LogStore {
     // Listed and gone: nobody may remove it, so whoever asks again hears what is true by then.
     if (!note) throw new Unavailable(place);
     return { size: Number(newest.slice(-20)), note: decoder.decode(note) };
+  }
+
+  async bound(slug: string): Promise<{ readonly text: string; readonly etag: string } | undefined> {
+    const found = await this.#read(keyOf(slug, boundPath));
+    return found && { text: decoder.decode(found.bytes), etag: found.etag };
+  }
+
+  bind(slug: string, text: string, etag: string | undefined): Promise<boolean> {
+    return this.#replace(keyOf(slug, boundPath), encoder.encode(text), etag, headersOf(boundPath));
   }
 
   async checkpoint(slug: string): Promise<{ readonly note: string; readonly etag: string } | undefined> {

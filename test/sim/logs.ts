@@ -87,6 +87,10 @@ export class ImmediateLogs implements Immediate<LogLedger> {
     return claim;
   }
 
+  claimedRoot(tenant: string, size: number): Uint8Array | undefined {
+    return this.database.tables.checkpoints.get(`${tenant}/${size}`)?.root;
+  }
+
   keepNote(tenant: string, size: number, note: string): void {
     const { checkpoints } = this.database.tables;
     this.database.history.notes.add(note.slice(0, note.indexOf('\n\n') + 1));

@@ -45,7 +45,9 @@ export class Ports {
   logs(worker: Worker): LogLedger {
     const { scheduler, database, removed } = this.#world;
     const logs = removed?.logs?.(database) ?? new ImmediateLogs(database);
-    return callsOf<LogLedger>(scheduler, worker, 'Postgres', logs, { reads: ['find', 'outbox', 'pending', 'states'] });
+    return callsOf<LogLedger>(scheduler, worker, 'Postgres', logs, {
+      reads: ['find', 'outbox', 'claimedRoot', 'pending', 'states'],
+    });
   }
 
   store(worker: Worker): LogStore {

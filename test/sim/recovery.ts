@@ -1,4 +1,5 @@
 /** Recovery over the simulated database: what stores/postgres/log-recovery.ts does, each method one transaction. */
+import { sameBytes } from '#core/proof/bytes.ts';
 import type { FoundPart, KnownPart, LogRecovery, RebuildPlan, Rebuilt } from '#core/proof/ports.ts';
 import type { Segment } from '#core/record/segment.ts';
 import type { Database, LogRow, OutboxRow, PartRow } from './database.ts';
@@ -45,10 +46,17 @@ export class ImmediateRecovery implements Immediate<LogRecovery> {
     if (this.database.tables.logs.get(tenant)?.epoch === epoch) this.#begun.delete(tenant);
   }
 
-  unfreeze(tenant: string, epoch: number): boolean {
+  unfreeze(tenant: string, epoch: number, bound?: { readonly size: number; readonly root: Uint8Array }): boolean {
     const log = this.#frozen(tenant, epoch);
-    if (log) this.#activate(log);
-    return log !== undefined;
+    if (!log) return false;
+    this.#activate(log);
+    const { checkpoints } = this.database.tables;
+    const name = `${tenant}/${bound?.size}`;
+    const there = checkpoints.get(name);
+    if (bound && !(there && sameBytes(there.root, bound.root))) {
+      checkpoints.set(name, { root: bound.root, epoch: epoch + 1 });
+    }
+    return true;
   }
 
   rebuild(tenant: string, epoch: number, plan: RebuildPlan): Rebuilt {
@@ -96,10 +104,11 @@ export class ImmediateRecovery implements Immediate<LogRecovery> {
     const rebuilt = { ...log, size, root, edge };
     tables.logs.set(tenant, rebuilt);
     if (!plan.last) return 'done';
-    if (plan.note !== undefined) {
-      tables.checkpoints.set(`${tenant}/${size}`, { root, epoch: epoch + 1, note: plan.note });
+    if (size > 0) {
+      const note = plan.note === undefined ? {} : { note: plan.note };
+      tables.checkpoints.set(`${tenant}/${size}`, { root, epoch: epoch + 1, ...note });
     }
-    this.#activate({ ...rebuilt, archivedSize: size });
+    this.#activate({ ...rebuilt, archivedSize: plan.archived });
     return 'done';
   }
 

@@ -47,6 +47,20 @@ export class MemoryLogStore extends MemoryPlace implements LogStore {
     return { size: Number(key.slice(-20)), note: textOf(this.objects.get(key)!.bytes) };
   }
 
+  async bound(slug: string): Promise<{ readonly text: string; readonly etag: string } | undefined> {
+    this.reach();
+    this.counts.get++;
+    const there = this.objects.get(keyOf(slug, 'bound'));
+    return there && { text: textOf(there.bytes), etag: there.etag };
+  }
+
+  async bind(slug: string, text: string, etag: string | undefined): Promise<boolean> {
+    await this.#write(slug, 'bound');
+    if (this.objects.get(keyOf(slug, 'bound'))?.etag !== etag) return false;
+    this.set(slug, 'bound', Buffer.from(text));
+    return true;
+  }
+
   async checkpoint(slug: string): Promise<{ readonly note: string; readonly etag: string } | undefined> {
     this.reach();
     this.counts.get++;

@@ -172,9 +172,9 @@ describe('after a restore', () => {
     await seal();
     const restore = await snapshot();
     await write(of(300), 'bulk');
-    // Integrated and not archived: the worker died.
+    // Integrated and not signed: the worker died.
     world.store.before = (key) => {
-      if (key.includes('checkpoint-archive')) throw new Error('died');
+      if (key.endsWith('/bound')) throw new Error('died');
     };
     await expect(seal()).rejects.toThrow('died');
     world.store.before = () => {};
@@ -186,6 +186,35 @@ describe('after a restore', () => {
     expect(outcome).toMatchObject({ state: 'recovered', counts: { size: 3, found: 0, tilesRemoved: 5 } });
     expect(await seal()).toMatchObject({ state: 'sealed', published: 303 });
     expect(await audited(world, await log())).toMatchObject({ size: 303, isSound: true });
+  });
+
+  test('what was signed and not archived binds all the same', async () => {
+    await write(of(3));
+    await seal();
+    const restore = await snapshot();
+    const lost = of(300);
+    await write(lost, 'bulk');
+    world.store.before = (key) => {
+      if (key.includes('checkpoint-archive')) throw new Error('died');
+    };
+    await expect(seal()).rejects.toThrow('died');
+    world.store.before = () => {};
+    await restore();
+    await write(of(20), 'bulk');
+    expect(await seal()).toMatchObject({ state: 'frozen' });
+    expect(await log()).toMatchObject({ frozenReason: 'rollback' });
+    const outcome = await recover(ports, tenant, new Date());
+    expect(outcome).toMatchObject({ state: 'recovered', counts: { size: 303, found: 1, foundEvents: 300, moved: 1 } });
+    expect(await log()).toMatchObject({ size: 303, archivedSize: 3 });
+    expect(await seal()).toMatchObject({ state: 'sealed', published: 323 });
+    const seen = await audited(world, await log());
+    expect(seen).toMatchObject({ size: 323, isSound: true });
+    expect(
+      seen.entries
+        .slice(3, 303)
+        .map(({ id }) => id)
+        .sort(),
+    ).toEqual(ids(lost));
   });
 
   test('leaves whose events are gone keep their places and are counted', async () => {

@@ -32,6 +32,7 @@ describe('a run', () => {
       lines.map(({ event, line }) => [event.id, Buffer.from(commitmentOf(nodeProofCrypto, line))]),
     );
     expect(world.store.paths(log.slug)).toEqual([
+      'bound',
       'checkpoint',
       'checkpoint-archive/00000000000000000005',
       'keys.txt',

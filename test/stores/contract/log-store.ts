@@ -70,6 +70,20 @@ export function logStoreContract(open: () => Promise<LogStore>): void {
     expect(await store.checkpoint(other)).toBeUndefined();
   });
 
+  test('what is about to be signed replaces what its writer saw, and nothing else', async () => {
+    const store = await open();
+    expect(await store.bound(slug)).toBeUndefined();
+    expect(await store.bind(slug, 'one', undefined)).toBe(true);
+    expect(await store.bind(slug, 'other', undefined)).toBe(false);
+    const one = (await store.bound(slug))!;
+    expect(one.text).toBe('one');
+    const race = await Promise.all(Array.from({ length: 8 }, (_, n) => store.bind(slug, `next ${n}`, one.etag)));
+    expect(race.filter(Boolean)).toHaveLength(1);
+    expect((await store.bound(slug))?.text).toBe(`next ${race.indexOf(true)}`);
+    expect(await store.bound(other)).toBeUndefined();
+    expect(await store.checkpoint(slug)).toBeUndefined();
+  });
+
   test('of many publishers who saw the same exactly one succeeds', async () => {
     const store = await open();
     await store.publish(slug, 'old', undefined);
