@@ -1,5 +1,5 @@
 /** Stories of the log: what is sealed by itself, handed out, exported, swept, and recovered by hand. */
-import { superuser, type World } from './stories.ts';
+import { superuser, type World } from './world.ts';
 
 const actor = { type: 'user', id: 'ada' };
 /** A full tile, and some more: partial ones below it go. */

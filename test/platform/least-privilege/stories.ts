@@ -10,42 +10,11 @@ import {
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
-import postgres from 'postgres';
 import { uuidv7 } from '#core/event/uuid.ts';
 import { segmentKey } from '#core/record/plan-segment.ts';
 import type { TestPlatform } from '#test/support/platform.ts';
 import { proofs } from './proof-stories.ts';
-
-/** Physical names of what the stories touch from outside. */
-export interface Names {
-  readonly control: string;
-  readonly segments: string;
-  readonly evidence: string;
-  readonly anchor: string;
-  readonly critical: string;
-  readonly bulk: string;
-  readonly criticalDead: string;
-  readonly bulkDead: string;
-}
-
-export interface World {
-  readonly platform: TestPlatform;
-  readonly names: Names;
-  readonly s3: S3Client;
-  /** Calls the API and insists on the answer's status. */
-  ask(
-    status: number,
-    method: string,
-    path: string,
-    key?: string,
-    json?: unknown,
-    headers?: Record<string, string>,
-  ): Ask;
-  /** Sends to a queue as a producer outside the platform. */
-  produce(queueUrl: string, body: unknown): Promise<void>;
-}
-// biome-ignore lint/suspicious/noExplicitAny: answers of every shape
-type Ask = Promise<any>;
+import { type Names, superuser, type World } from './world.ts';
 
 export async function runStories(platform: TestPlatform, names: Names): Promise<void> {
   const outsider = { accessKeyId: 'outsider', secretAccessKey: 'outsider' };
@@ -283,9 +252,6 @@ async function deadLetters({ ask, platform, produce, names }: World): Promise<vo
 }
 
 const minute = 60_000;
-
-export const superuser = ({ postgres: { host, port } }: TestPlatform) =>
-  postgres({ host, port, database: 'trailkeep', user: 'postgres', max: 1 });
 
 async function jobs({ platform, names, s3, ask }: World, key: string): Promise<void> {
   await platform.functions.invoke('jobs-prepare-partitions', {});
