@@ -1,5 +1,6 @@
 /** Who works in a world: producers, writers, sweeps, sealers and an operator, each running the real modules. */
 import type { Tier } from '#core/event/event.ts';
+import { Stuck } from '#core/proof/recover-plan.ts';
 import { recover } from '#functions/proof/recover.ts';
 import { sealAnnounced } from '#functions/proof/seal.queue.ts';
 import { sweepLogs } from '#functions/proof/sweep.schedule.ts';
@@ -93,7 +94,12 @@ export class Actors {
         const there = world.bucket.objects.get('incarnation')?.bytes;
         const fenced = there !== undefined && Buffer.from(there).toString().trim() !== world.database.incarnation;
         if (!fenced && world.database.tables.logs.get(tenant)?.state !== 'frozen') continue;
-        await recover(this.#ports.recover(worker), tenant, world.dateOf(worker), { freeze: fenced });
+        try {
+          await recover(this.#ports.recover(worker), tenant, world.dateOf(worker), { freeze: fenced });
+        } catch (error) {
+          // It says what stands in the way; the operator asks again.
+          if (!(error instanceof Stuck)) throw error;
+        }
       }
     });
   }

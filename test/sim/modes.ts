@@ -9,6 +9,8 @@ export interface Mode {
   readonly survivors: boolean;
   /** Segments stay on S3 whatever happens to the database (A1). */
   readonly archive: boolean;
+  /** A recovery waits until no worker from before can be running (A2). */
+  readonly drain: boolean;
   /** What must hold: without an assumption of ours, a mode shows what that assumption is good for. */
   readonly promised: boolean;
 }
@@ -20,6 +22,7 @@ export const modes: readonly Mode[] = [
     restores: 'none',
     survivors: false,
     archive: true,
+    drain: true,
     promised: true,
   },
   {
@@ -28,6 +31,7 @@ export const modes: readonly Mode[] = [
     restores: 'procedure',
     survivors: false,
     archive: true,
+    drain: true,
     promised: true,
   },
   {
@@ -36,6 +40,7 @@ export const modes: readonly Mode[] = [
     restores: 'silent',
     survivors: false,
     archive: true,
+    drain: true,
     promised: true,
   },
   {
@@ -44,14 +49,25 @@ export const modes: readonly Mode[] = [
     restores: 'procedure',
     survivors: true,
     archive: true,
+    drain: true,
     promised: true,
   },
   {
     name: 'silent-survivors',
-    title: 'silent restores, and workers from before go on (without A2)',
+    title: 'silent restores, and workers from before go on',
     restores: 'silent',
     survivors: true,
     archive: true,
+    drain: true,
+    promised: true,
+  },
+  {
+    name: 'undrained',
+    title: 'the same, and a recovery waits for nobody (without A2)',
+    restores: 'silent',
+    survivors: true,
+    archive: true,
+    drain: false,
     promised: false,
   },
   {
@@ -60,6 +76,7 @@ export const modes: readonly Mode[] = [
     restores: 'procedure',
     survivors: false,
     archive: false,
+    drain: true,
     promised: false,
   },
 ];

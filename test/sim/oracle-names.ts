@@ -20,6 +20,7 @@ export const oracles = [
   { name: 'signature', title: 'nothing is archived or published that the log’s key did not sign' },
   { name: 'signed', title: 'nothing is signed but checkpoints that were claimed' },
   { name: 'frozen', title: 'a frozen log signs nothing but what was on its way' },
+  { name: 'freeze', title: 'no log is frozen when nobody restored the database' },
   { name: 'parts', title: 'the parts in Postgres number the leaves without gaps, and their segments are there' },
   { name: 'commitment', title: 'stored rows and stored lines are what their leaves commit to' },
   { name: 'buried', title: 'no good message ends in the dead letters' },

@@ -51,12 +51,11 @@ export class Ports {
   }
 
   store(worker: Worker): LogStore {
-    const { scheduler, bucket, removed } = this.#world;
-    const store = new S3LogStore(clientOf(scheduler, worker, bucket), 'evidence', {
+    const { scheduler, bucket } = this.#world;
+    return new S3LogStore(clientOf(scheduler, worker, bucket), 'evidence', {
       now: () => this.#world.dateOf(worker).getTime(),
       pause: (ms) => scheduler.sleep(worker, ms),
     });
-    return removed?.store?.(store) ?? store;
   }
 
   tenants(worker: Worker): LogTenants {
@@ -127,14 +126,15 @@ export class Ports {
       newIncarnation: () => this.#world.newIncarnation(),
       newId: (now) => uuidv7(now.getTime(), this.#world.content.bytes(10)),
       clock: () => this.#world.dateOf(worker),
-      drainMs: removed?.noDrain ? 0 : drainMs,
+      drainMs: this.#world.mode.drain ? drainMs : 0,
     };
   }
 
   seal(worker: Worker): SealLogPorts {
+    const store = this.store(worker);
     return {
       ledger: this.logs(worker),
-      logs: this.store(worker),
+      logs: this.#world.removed?.store?.(store) ?? store,
       signer: this.#world.key.of(this.#world.scheduler, worker),
       crypto: simulatedCrypto,
       anchors: this.anchors(worker),

@@ -33,12 +33,12 @@ export interface Removal {
   readonly noOrphans?: boolean;
   /** Tiles that a recovery removes stay. */
   readonly keepsTiles?: boolean;
-  /** A recovery waits for no worker. */
-  readonly noDrain?: boolean;
 }
 
-const all = ['steady', 'silent', 'procedure', 'survivors'];
-const restored = ['silent', 'procedure', 'survivors'];
+const restored = ['silent', 'silent-survivors', 'procedure', 'survivors'];
+const all = ['steady', ...restored];
+/** Where workers of before meet those after a recovery. */
+const late = ['undrained'];
 const isBelow = (folder: string) => (key: string) => key.includes(`/${folder}`);
 const isTile = isBelow('tile/');
 const isArchive = isBelow('checkpoint-archive/');
@@ -139,6 +139,17 @@ export const storeWith = (store: LogStore, methods: Partial<LogStore>): LogStore
 const sealFile = 'functions/proof/seal.ts';
 const publishFile = 'functions/proof/publish.ts';
 
+const rollbackSize: Patch = {
+  file: sealFile,
+  line: "  if (Math.max(head?.size ?? 0, next?.size ?? 0) > log.size) return freeze(ports, log, 'rollback');",
+  instead: '',
+};
+const boundRoot: Patch = {
+  file: sealFile,
+  line: "  if (next && !(await isClaimed(ports, log, next))) return freeze(ports, log, 'rollback');",
+  instead: '  void isClaimed;',
+};
+
 export const removals: readonly Removal[] = [
   {
     name: 'messages-known',
@@ -184,52 +195,70 @@ export const removals: readonly Removal[] = [
   },
   {
     name: 'epoch',
-    title: 'the epoch is part of every compare-and-swap',
-    modes: ['survivors', 'silent', 'procedure'],
+    title: 'the epoch is part of every compare-and-swap (shown without draining)',
+    modes: late,
     logs: (database) => new AnyEpoch(database),
   },
   {
     name: 'incarnation',
-    title: 'the incarnation is part of every compare-and-swap (S3 has it too)',
-    modes: ['survivors', 'silent', 'procedure'],
+    title: 'the incarnation is part of every compare-and-swap (shown without draining)',
+    modes: late,
     logs: (database) => new AnyIncarnation(database),
   },
   {
     name: 'incarnation-on-s3',
-    title: 'the incarnation on S3 is compared with the database’s before sealing',
-    modes: ['survivors', 'silent', 'procedure'],
+    title: 'the incarnation on S3 is compared with the database’s before sealing (shown without draining)',
+    modes: late,
     store: (store) => storeWith(store, { incarnation: async () => undefined }),
   },
   {
     name: 'fences',
-    title: 'neither epoch nor incarnation is compared anywhere',
-    modes: ['survivors', 'silent', 'procedure'],
+    title: 'both epoch and incarnation, everywhere (shown without draining)',
+    modes: late,
     logs: (database) => new NoFence(database),
     store: (store) => storeWith(store, { incarnation: async () => undefined }),
   },
   {
     name: 'frozen-state',
-    title: 'a compare-and-swap fails on a frozen log',
-    modes: restored,
+    title: 'a compare-and-swap fails on a frozen log (shown without draining)',
+    modes: late,
     logs: (database) => new FrozenToo(database),
   },
   {
     name: 'claim',
     title: 'a size is claimed in Postgres, with its root, before it is signed',
-    modes: restored,
+    modes: all,
     logs: (database) => new AnyClaim(database),
   },
   {
+    name: 'bound-first',
+    title: 'what is about to be signed stands on S3 first',
+    modes: restored,
+    store: (store) => storeWith(store, { bind: async () => true }),
+  },
+  {
+    name: 'bound-unseen',
+    title: 'what is about to be signed replaces only what was seen before Postgres was read',
+    modes: ['silent-survivors'],
+    conditions: (key) => ({ ifMatch: !key.endsWith('/bound'), ifNoneMatch: !key.endsWith('/bound') }),
+  },
+  {
+    name: 'bound-root',
+    title: 'the database has claimed what S3 says is about to be signed, root and all',
+    modes: ['silent-survivors', 'silent'],
+    patches: [boundRoot],
+  },
+  {
+    name: 'rollback-size',
+    title: 'a log that S3 has more of than the database is frozen (its root would tell too)',
+    modes: ['silent', 'silent-survivors'],
+    patches: [rollbackSize],
+  },
+  {
     name: 'rollback-guard',
-    title: 'a log whose archive is ahead of the database is frozen',
-    modes: ['silent'],
-    patches: [
-      {
-        file: sealFile,
-        line: "  if ((head?.size ?? 0) > log.size) return freeze(ports, log, 'rollback');",
-        instead: '',
-      },
-    ],
+    title: 'a log that S3 has more of, or another one than the database, is frozen',
+    modes: ['silent', 'silent-survivors'],
+    patches: [rollbackSize, boundRoot],
   },
   {
     name: 'read-order',
@@ -243,17 +272,20 @@ export const removals: readonly Removal[] = [
       },
       {
         file: sealFile,
-        line: '  const { ledger, logs } = ports;',
-        instead: '  const { ledger, logs } = ports; const readFirst = await ledger.find(before.tenant);',
+        line: '  const { ledger, logs } = ports;\n  const [head,',
+        instead:
+          '  const { ledger, logs } = ports;\n  const readFirst = await ledger.find(before.tenant);\n  const [head,',
       },
     ],
   },
   {
     name: 'guard-on-archive',
-    title: 'the guard looks at the archive, not at what is published',
+    title: 'the guard looks at what is archived and bound, not at what is published',
     modes: ['silent'],
     store: (store) =>
       storeWith(store, {
+        bound: async () => undefined,
+        bind: async () => true,
         newestArchived: async (slug) => {
           const published = await store.checkpoint(slug);
           if (!published) return undefined;
@@ -301,7 +333,7 @@ export const removals: readonly Removal[] = [
   {
     name: 'stale-freeze',
     title: 'a worker that would freeze a log looks again whether it is the one who is wrong',
-    modes: ['survivors', 'silent', 'procedure'],
+    modes: late,
     patches: [
       {
         file: 'functions/proof/seal-ports.ts',
@@ -313,14 +345,8 @@ export const removals: readonly Removal[] = [
   {
     name: 'orphan-tiles',
     title: 'a recovery removes the tiles above what it rolled forward to',
-    modes: ['silent', 'procedure', 'survivors'],
+    modes: restored,
     keepsTiles: true,
-  },
-  {
-    name: 'drain',
-    title: 'a recovery waits until workers from before have ended (A2)',
-    modes: ['survivors'],
-    noDrain: true,
   },
 ];
 

@@ -33,9 +33,10 @@ const seeds = Array.from({ length: last - first + 1 }, (_, n) => first + n);
 
 if (values.report) await report(seeds, jobs);
 else if (values.teeth) {
-  for (const tooth of await bite(seeds, jobs)) {
-    console.log(`${tooth.caught ? 'caught  ' : 'SURVIVED'} ${tooth.name}: ${tooth.caught ?? tooth.title}`);
-  }
+  const teeth = await bite(seeds, jobs, ({ name, title, caught, runs }) =>
+    console.log(`${caught ? 'noticed  ' : 'UNNOTICED'} ${name} (${runs} runs): ${caught ?? title}`),
+  );
+  process.exitCode = teeth.every(({ caught }) => caught !== undefined) ? 0 : 1;
 } else process.exitCode = await run();
 
 async function run(): Promise<number> {

@@ -38,6 +38,7 @@ export async function simulate(seed: number, mode: Mode, removed?: Removal): Pro
   actors.schedule();
   actors.operate();
   if (mode.restores !== 'none') planRestores(world, until);
+  planFailovers(world, until);
   await scheduler.run(until);
   scheduler.rates = healed;
   world.database.skewMs = 0;
@@ -48,6 +49,9 @@ export async function simulate(seed: number, mode: Mode, removed?: Removal): Pro
   };
   look();
   if (!(await scheduler.run(until + healMs, () => whole))) world.violated('stuck', stuckBy(world, actors));
+  if (mode.restores === 'none' && world.database.history.freezes > 0) {
+    world.violated('freeze', `${world.database.history.freezes} logs were frozen, and nothing was wrong with them`);
+  }
   const leaves = await judge(world);
   return {
     seed,
@@ -81,6 +85,16 @@ function planRestores(world: World, until: number): void {
   }
 }
 
+/** Now and then Postgres fails over to a server whose clock is another. */
+function planFailovers(world: World, until: number): void {
+  const { scheduler, database } = world;
+  if (!scheduler.random.chance(10 * scheduler.rates.clockJump)) return;
+  scheduler.at(scheduler.now + scheduler.random.next() * (until - scheduler.now), () => {
+    scheduler.count('clock jump');
+    database.skewMs = scheduler.random.between(-10 * minute, 10 * minute);
+  });
+}
+
 /** Whether all that was accepted is published and nobody has anything left to do. */
 function isWhole(world: World, actors: Actors): boolean {
   if (!actors.isSilent || actors.queues.size > 0 || world.scheduler.live.size > 0) return false;
@@ -93,8 +107,8 @@ function isWhole(world: World, actors: Actors): boolean {
   for (const { segment } of tables.segments.values()) {
     for (const { event } of world.segments.get(segment.key)?.body ?? []) committed.add(event.id);
   }
-  for (const id of world.accepted) if (!committed.has(id)) return false;
-  return true;
+  // What went with its segment never comes back: that it is lost is for the oracle to say.
+  return !world.mode.archive || [...world.accepted].every((id) => committed.has(id));
 }
 
 function stuckBy(world: World, actors: Actors): string {

@@ -11,7 +11,11 @@ export interface Tooth {
 }
 
 /** Takes the protections away one after the other, over the seeds in every mode that can show it, until a run fails. */
-export async function bite(seeds: readonly number[], options: { readonly jobs?: number }): Promise<Tooth[]> {
+export async function bite(
+  seeds: readonly number[],
+  options: { readonly jobs?: number },
+  told: (tooth: Tooth) => void = () => {},
+): Promise<Tooth[]> {
   const teeth: Tooth[] = [];
   for (const { name, title, modes } of removals) {
     const runs = seeds.map((seed): [string, number] => [modes[seed % modes.length]!, seed]);
@@ -25,7 +29,9 @@ export async function bite(seeds: readonly number[], options: { readonly jobs?: 
       },
     });
     const done = [...tallies.values()].reduce((sum, tally) => sum + tally.runs, 0);
-    teeth.push({ name, title, caught, runs: done });
+    const tooth = { name, title, caught, runs: done };
+    told(tooth);
+    teeth.push(tooth);
   }
   return teeth;
 }
