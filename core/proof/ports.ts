@@ -13,7 +13,7 @@ export type LogState = (typeof logStates)[number];
 
 /** Why a log was frozen. */
 export const freezeReasons = [
-  /** S3 has an archived checkpoint that is larger than what Postgres knows: the database was rolled back. */
+  /** S3 has a checkpoint, archived or about to be signed, that Postgres does not know: the database was rolled back. */
   'rollback',
   /** S3 holds other bytes where ours belong, or lacks a tile that was written. */
   'tile_differs',
