@@ -108,7 +108,7 @@ export class ImmediateLedger implements Immediate<Ledger> {
     const committedAt = before?.committedAt ?? now;
     tables.segments.set(id, { segment: { id, key, tier }, tenants, partial, committedAt, announced: false });
     let at = 0;
-    const parts = segment.parts.map(({ messages: _, ...part }) => {
+    const parts = segment.parts.map(({ messages, ...part }) => {
       const own = leaves.slice(at, at + part.events);
       at += part.events;
       const counter = tables.counters.get(part.tenant) ?? { seq: 0n, leaves: 0, lastTime: 0 };
@@ -120,7 +120,7 @@ export class ImmediateLedger implements Immediate<Ledger> {
       tables.outbox.set(part.tenant, [...database.outboxOf(part.tenant), outbox]);
       const row = { ...part, seq, firstLeaf };
       tables.parts.set(part.tenant, [...database.partsOf(part.tenant), row]);
-      return row;
+      return messages === undefined ? row : { ...row, messages };
     });
     return { stored: true, parts };
   }
