@@ -17,7 +17,7 @@ test('the same seed gives the same run, to the last step', async () => {
   }
 });
 
-test(`seeds ${seeds} and all that ever failed hold`, () => {
+test(`seeds ${seeds} and all that ever failed hold`, { timeout: 600_000 }, () => {
   const file = new URL('run.ts', import.meta.url).pathname;
   const { status, stdout, stderr } = spawnSync(process.execPath, [file, '--seeds', seeds], { encoding: 'utf8' });
   expect(stdout + stderr).not.toContain('FAILED');
@@ -25,13 +25,13 @@ test(`seeds ${seeds} and all that ever failed hold`, () => {
   expect(stdout).toMatch(/silent +\d+ runs, \d+ faults/);
 });
 
-test('without its protections the simulation fails', () => {
+test('without its protections the simulation fails', { timeout: 300_000 }, () => {
   const file = new URL('run.ts', import.meta.url).pathname;
   // The quickest to be noticed; the report takes all of them away.
   for (const [name, mode, some] of [
-    ['if-match', 'steady', '1..20'],
-    ['nothing-known', 'steady', '1..4'],
-    ['rollback-guard', 'silent', '1..20'],
+    ['nothing-known', 'silent', '1..4'],
+    ['archive-first', 'steady', '1..2'],
+    ['own-signature', 'steady', '1..8'],
   ] as const) {
     const args = [file, '--seeds', some, '--mode', mode, '--without', name];
     expect(spawnSync(process.execPath, args, { encoding: 'utf8' }).stdout, name).toContain('FAILED');
