@@ -110,7 +110,7 @@ export class Actors {
     const { random } = scheduler;
     const tenant = random.pick(tenants);
     const tier: Tier = random.chance(0.4) ? 'critical' : 'bulk';
-    const count = random.chance(0.1) ? random.between(60, 300) : random.between(1, 12);
+    const count = random.chance(0.06) ? random.between(60, 300) : random.between(1, 12);
     const lines = Array.from({ length: count }, () => newLine(content, tenant, tier, Math.floor(scheduler.now)));
     for (const { id } of lines) sent.set(id, { tenant, tier });
     let bodies = packEnvelopes(

@@ -33,8 +33,8 @@ export async function simulate(seed: number, mode: Mode, removed?: Removal): Pro
   const world = new World(seed, mode, removed);
   const { scheduler } = world;
   const actors = new Actors(world);
-  const until = scheduler.now + scheduler.random.between(20, 40) * minute;
-  actors.produce(scheduler.random.between(20, 60), until);
+  const until = scheduler.now + scheduler.random.between(15, 30) * minute;
+  actors.produce(scheduler.random.between(12, 40), until);
   actors.schedule();
   actors.operate();
   if (mode.restores !== 'none') planRestores(world, until);
