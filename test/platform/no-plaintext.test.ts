@@ -65,7 +65,7 @@ const event = (action: string) => ({
     service: clear.service,
     request_id: clear.request,
   },
-  outcome: { result: 'failure', reason: `${personal.note} went wrong` },
+  outcome: { result: 'failure', reason: `${personal.note} zerbrach` },
   changes: [{ path: '/street', before: personal.before, after: personal.after }],
   metadata: { [personal.note]: personal.note, password: word('secret'), card: '4111 1111 1111 1111' },
   subject: personal.patient,
@@ -123,7 +123,7 @@ test('no stored byte holds what an event said of a person', async () => {
   expect(jobs.events).toMatchObject([taggedEvent]);
   await platform.settled();
 
-  const secrets = [...words, ...Object.values(tagged), '4111 1111 1111 1111', 'went wrong'];
+  const secrets = [...words, ...Object.values(tagged), '4111 1111 1111 1111', 'zerbrach'];
   const leaks: string[] = [];
   let count = 0;
   let bytes = 0;
