@@ -195,6 +195,8 @@ create table access.tenant (
 alter table access.tenant owner to trailkeep_owner;
 alter table access.tenant enable row level security;
 alter table access.tenant force row level security;
+create policy archiver on access.tenant for r to trailkeep_archiver
+  using ('00000000-0000-0000-0000-000000000000'::uuid = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 create policy sealer on access.tenant for r to trailkeep_sealer
   using ('00000000-0000-0000-0000-000000000000'::uuid = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 create policy tenant on access.tenant for * to trailkeep_app
@@ -203,6 +205,7 @@ create policy tenant on access.tenant for * to trailkeep_app
 create policy verifier on access.tenant for r to trailkeep_verifier
   using ('00000000-0000-0000-0000-000000000000'::uuid = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant INSERT, SELECT, UPDATE (name) on access.tenant to trailkeep_app;
+grant SELECT (tenant_id) on access.tenant to trailkeep_archiver;
 grant SELECT (tenant_id) on access.tenant to trailkeep_sealer;
 grant SELECT (tenant_id) on access.tenant to trailkeep_verifier;
 
@@ -545,9 +548,12 @@ create table proof.outbox (
 alter table proof.outbox owner to trailkeep_owner;
 alter table proof.outbox enable row level security;
 alter table proof.outbox force row level security;
+create policy archiver on proof.outbox for r to trailkeep_archiver
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 create policy tenant on proof.outbox for * to trailkeep_app, trailkeep_recovery, trailkeep_sealer
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant INSERT, SELECT on proof.outbox to trailkeep_app;
+grant SELECT on proof.outbox to trailkeep_archiver;
 grant DELETE, INSERT, SELECT, UPDATE (first_leaf, seq, time) on proof.outbox to trailkeep_recovery;
 grant DELETE, SELECT on proof.outbox to trailkeep_sealer;
 
@@ -644,6 +650,7 @@ create table record.segment (
 alter table record.segment owner to trailkeep_owner;
 CREATE INDEX segment_unannounced ON record.segment USING btree (committed_at) WHERE (announced_at IS NULL);
 grant INSERT, SELECT, UPDATE (announced_at, partial, tenants) on record.segment to trailkeep_app;
+grant DELETE, SELECT on record.segment to trailkeep_archiver;
 grant SELECT on record.segment to trailkeep_purger;
 grant INSERT, SELECT, UPDATE (announced_at, partial, tenants) on record.segment to trailkeep_recovery;
 grant SELECT on record.segment to trailkeep_sealer;
@@ -669,6 +676,8 @@ alter table record.segment_part force row level security;
 CREATE INDEX segment_part_by_any_id ON record.segment_part USING btree (tenant_id, max_id, min_id);
 CREATE UNIQUE INDEX segment_part_by_leaf ON record.segment_part USING btree (tenant_id, first_leaf);
 CREATE INDEX segment_part_by_time ON record.segment_part USING btree (tenant_id, max_time DESC, seq DESC) WHERE (tier = 1);
+create policy archiver on record.segment_part for * to trailkeep_archiver
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 create policy recovery on record.segment_part for * to trailkeep_recovery
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 create policy tenant on record.segment_part for * to trailkeep_app, trailkeep_sealer
@@ -676,6 +685,7 @@ create policy tenant on record.segment_part for * to trailkeep_app, trailkeep_se
 create policy verifier on record.segment_part for r to trailkeep_verifier
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant INSERT, SELECT on record.segment_part to trailkeep_app;
+grant DELETE, SELECT on record.segment_part to trailkeep_archiver;
 grant DELETE, INSERT, SELECT, UPDATE (first_leaf, seq) on record.segment_part to trailkeep_recovery;
 grant SELECT on record.segment_part to trailkeep_sealer;
 grant SELECT on record.segment_part to trailkeep_verifier;
@@ -690,6 +700,8 @@ create table record.tenant_counter (
 alter table record.tenant_counter owner to trailkeep_owner;
 alter table record.tenant_counter enable row level security;
 alter table record.tenant_counter force row level security;
+create policy archiver on record.tenant_counter for r to trailkeep_archiver
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 create policy recovery on record.tenant_counter for * to trailkeep_recovery
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 create policy sealer on record.tenant_counter for r to trailkeep_sealer
@@ -699,6 +711,7 @@ create policy tenant on record.tenant_counter for * to trailkeep_app
 create policy verifier on record.tenant_counter for r to trailkeep_verifier
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant INSERT, SELECT, UPDATE (last_time, leaves, seq) on record.tenant_counter to trailkeep_app;
+grant SELECT on record.tenant_counter to trailkeep_archiver;
 grant INSERT, SELECT, UPDATE (last_time, leaves, seq) on record.tenant_counter to trailkeep_recovery;
 grant SELECT on record.tenant_counter to trailkeep_sealer;
 grant SELECT on record.tenant_counter to trailkeep_verifier;
@@ -804,6 +817,7 @@ end $function$
 ;
 alter function sec.ctx_tenants() owner to trailkeep_owner;
 grant execute on function sec.ctx_tenants() to trailkeep_app;
+grant execute on function sec.ctx_tenants() to trailkeep_archiver;
 grant execute on function sec.ctx_tenants() to trailkeep_purger;
 grant execute on function sec.ctx_tenants() to trailkeep_recovery;
 grant execute on function sec.ctx_tenants() to trailkeep_sealer;

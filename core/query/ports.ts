@@ -1,6 +1,6 @@
 /** The places that answers come from. */
 import type { Event } from '#core/event/event.ts';
-import type { Block, SegmentPart } from '#core/record/segment.ts';
+import type { Block, Part, SegmentPart } from '#core/record/segment.ts';
 import type { Filter } from './filter.ts';
 
 /** A position in the order of answers: newest first, by (occurred_at, id), both descending. */
@@ -59,5 +59,5 @@ export interface BlockReader {
    * newline. Blocks must come by ascending offset; neighbours are fetched with one range read. Rejects with
    * `Missing` when the segment is gone. Safe to call concurrently.
    */
-  read(part: SegmentPart, blocks: readonly Block[]): Promise<readonly string[]>;
+  read(part: Pick<Part, 'key'>, blocks: readonly Block[]): Promise<readonly string[]>;
 }

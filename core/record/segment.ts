@@ -25,13 +25,11 @@ export interface Block {
 /** About 128 KiB of JSON: 1 ms to inflate, 2 % over whole-file gzip (peers.md §4.4). */
 export const blockRawBytesMax = 128 * 1024;
 
-/** What one tenant has in one segment: the catalogue's row and the pollers' unit of progress. */
-export interface SegmentPart {
+/** Blocks of one tenant in one object, a segment or an archive file, and what is known of them. */
+export interface Part {
   readonly tenant: string;
-  readonly segment: string;
-  /** Per tenant 1, 2, 3, … in commit order, without gaps. Assigned inside the commit. */
-  readonly seq: bigint;
   readonly tier: Tier;
+  /** Of the object. */
   readonly key: string;
   readonly events: number;
   readonly minTime: number;
@@ -40,6 +38,13 @@ export interface SegmentPart {
   readonly minId: string;
   readonly maxId: string;
   readonly blocks: readonly Block[];
+}
+
+/** What one tenant has in one segment: the catalogue's row and the pollers' unit of progress. */
+export interface SegmentPart extends Part {
+  readonly segment: string;
+  /** Per tenant 1, 2, 3, … in commit order, without gaps. Assigned inside the commit. */
+  readonly seq: bigint;
   /**
    * Hex SHA-256 of the bodies of the queue messages that the events came by: a message is committed once. Known to
    * writers and in the sidecar; parts that are read from the catalogue do not have it.

@@ -5,9 +5,16 @@ import { login, rootSecret, rootSecretParameter } from './grants.ts';
 
 /**
  * Roles to log in as: writers, readers and admin verbs; those who seal logs; recovery, which alone renumbers what is
- * committed; the verifier, which changes nothing that others read. sql/migrations says what each may do.
+ * committed; the verifier, which changes nothing that others read; the archiver, which compacts; the purger, which alone
+ * deletes events. sql/migrations says what each may do.
  */
-type Login = 'trailkeep_app' | 'trailkeep_sealer' | 'trailkeep_recovery' | 'trailkeep_verifier';
+type Login =
+  | 'trailkeep_app'
+  | 'trailkeep_sealer'
+  | 'trailkeep_recovery'
+  | 'trailkeep_verifier'
+  | 'trailkeep_archiver'
+  | 'trailkeep_purger';
 
 type Reach = Pick<Env, 'DATABASE_HOST' | 'DATABASE_PORT' | 'DATABASE_NAME' | 'PGSSLMODE' | 'NODE_EXTRA_CA_CERTS'>;
 

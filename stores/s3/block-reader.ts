@@ -1,7 +1,7 @@
 /** Blocks of segments: neighbours with one range read, each inflated alone. */
 import type { BlockReader } from '#core/query/ports.ts';
 import type { Segments } from '#core/record/ports.ts';
-import type { Block, SegmentPart } from '#core/record/segment.ts';
+import type { Block, Part } from '#core/record/segment.ts';
 import { inflateBlock } from './seekable-gzip.ts';
 
 /** A hole of this size costs less to read than a second request (about 10 ms, or 1 MB at S3's speed in Lambda). */
@@ -19,7 +19,7 @@ export class SegmentBlocks implements BlockReader {
     this.#segments = segments;
   }
 
-  async read(part: SegmentPart, blocks: readonly Block[]): Promise<readonly string[]> {
+  async read(part: Pick<Part, 'key'>, blocks: readonly Block[]): Promise<readonly string[]> {
     const queue = runsOf(blocks);
     const texts: string[] = new Array(blocks.length);
     const lane = async () => {
