@@ -58,8 +58,7 @@ export const blocksPerChunk = 16;
  * `audit-logs-monthly/month=2026-03/tenant=<id>/…`: two tables for Athena, so that a day is looked for where it can be.
  */
 export function archiveKey(file: Pick<ArchiveFile, 'id' | 'tenant' | 'tier' | 'category' | 'span' | 'day'>): string {
-  const folder =
-    file.span === 'day' ? `${dayPrefix}dt=${file.day}` : `${monthPrefix}month=${file.day.slice(0, 7)}`;
+  const folder = file.span === 'day' ? `${dayPrefix}dt=${file.day}` : `${monthPrefix}month=${file.day.slice(0, 7)}`;
   return `${folder}/tenant=${file.tenant}/category=${file.category}/${file.tier}-${file.id}.jsonl.gz`;
 }
 
