@@ -75,7 +75,7 @@ export function decodeBlocks(bytes: Uint8Array, tenant: string): Block[] {
 }
 
 /** LEB128 by arithmetic: numbers go up to 2^53, past what shifts can do. */
-function pushVarint(out: number[], value: number): void {
+export function pushVarint(out: number[], value: number): void {
   if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`${value} is not a size`);
   let rest = value;
   while (rest >= 128) {
@@ -85,15 +85,15 @@ function pushVarint(out: number[], value: number): void {
   out.push(rest);
 }
 
-function readVarint(reader: { readonly bytes: Uint8Array; at: number }): number {
+export function readVarint(reader: { readonly bytes: Uint8Array; at: number }): number {
   let value = 0;
   for (let scale = 1; ; scale *= 128) {
     const byte = reader.bytes[reader.at++];
-    if (byte === undefined || scale > 2 ** 49) throw new RangeError('the block index is cut off');
+    if (byte === undefined || scale > 2 ** 49) throw new RangeError('the bytes are cut off');
     value += (byte % 128) * scale;
     if (byte < 128) return value;
   }
 }
 
-const zigzag = (value: number) => (value < 0 ? -2 * value - 1 : 2 * value);
-const unzigzag = (value: number) => (value % 2 === 1 ? -(value + 1) / 2 : value / 2);
+export const zigzag = (value: number) => (value < 0 ? -2 * value - 1 : 2 * value);
+export const unzigzag = (value: number) => (value % 2 === 1 ? -(value + 1) / 2 : value / 2);
