@@ -224,6 +224,110 @@ create policy tenant on access.tenant_policy for * to trailkeep_app
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant INSERT, SELECT, UPDATE (document, purposes, version) on access.tenant_policy to trailkeep_app;
 
+create table archive.chunk (
+  tenant_id uuid not null,
+  file_id uuid not null,
+  number integer not null,
+  tier smallint not null,
+  events integer not null,
+  min_time bigint not null,
+  max_time bigint not null,
+  min_id uuid not null,
+  max_id uuid not null,
+  min_leaf bigint,
+  max_leaf bigint,
+  blocks bytea storage e not null,
+  leaves bytea storage e not null,
+  constraint chunk_pkey PRIMARY KEY (tenant_id, file_id, number),
+  constraint chunk_tenant_id_file_id_fkey FOREIGN KEY (tenant_id, file_id) REFERENCES archive.file(tenant_id, file_id) ON DELETE CASCADE
+);
+alter table archive.chunk owner to trailkeep_owner;
+alter table archive.chunk enable row level security;
+alter table archive.chunk force row level security;
+CREATE INDEX chunk_by_id ON archive.chunk USING btree (tenant_id, max_id, min_id);
+CREATE INDEX chunk_by_leaf ON archive.chunk USING btree (tenant_id, max_leaf, min_leaf);
+CREATE INDEX chunk_by_time ON archive.chunk USING btree (tenant_id, max_time DESC, file_id, number);
+create policy tenant on archive.chunk for * to trailkeep_app, trailkeep_archiver, trailkeep_purger, trailkeep_verifier
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on archive.chunk to trailkeep_app;
+grant DELETE, INSERT, SELECT on archive.chunk to trailkeep_archiver;
+grant DELETE, SELECT on archive.chunk to trailkeep_purger;
+grant SELECT on archive.chunk to trailkeep_verifier;
+
+create table archive.doomed (
+  tenant_id uuid not null,
+  file_id uuid not null,
+  key text not null,
+  after timestamp with time zone not null,
+  constraint doomed_pkey PRIMARY KEY (tenant_id, file_id)
+);
+alter table archive.doomed owner to trailkeep_owner;
+alter table archive.doomed enable row level security;
+alter table archive.doomed force row level security;
+CREATE INDEX doomed_by_time ON archive.doomed USING btree (tenant_id, after);
+create policy tenant on archive.doomed for * to trailkeep_app, trailkeep_archiver, trailkeep_purger
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on archive.doomed to trailkeep_app;
+grant DELETE, INSERT, SELECT, UPDATE (after) on archive.doomed to trailkeep_archiver;
+grant INSERT, SELECT on archive.doomed to trailkeep_purger;
+
+create table archive.file (
+  tenant_id uuid not null,
+  file_id uuid not null,
+  key text not null,
+  tier smallint not null,
+  category smallint not null,
+  span text collate "C" not null,
+  day date not null,
+  events integer not null,
+  bytes bigint not null,
+  raw_bytes bigint not null,
+  sha256 bytea not null,
+  lines_sum bytea not null,
+  min_time bigint not null,
+  max_time bigint not null,
+  min_id uuid not null,
+  max_id uuid not null,
+  min_leaf bigint,
+  max_leaf bigint,
+  ladder text collate "C" not null,
+  written_at timestamp with time zone not null,
+  constraint file_check CHECK (((span = 'day'::text) OR (EXTRACT(day FROM day) = (1)::numeric))),
+  constraint file_events_check CHECK ((events > 0)),
+  constraint file_lines_sum_check CHECK ((length(lines_sum) = 32)),
+  constraint file_pkey PRIMARY KEY (tenant_id, file_id),
+  constraint file_sha256_check CHECK ((length(sha256) = 32)),
+  constraint file_span_check CHECK ((span = ANY (ARRAY['day'::text, 'month'::text])))
+);
+alter table archive.file owner to trailkeep_owner;
+alter table archive.file enable row level security;
+alter table archive.file force row level security;
+CREATE INDEX file_by_age ON archive.file USING btree (tenant_id, max_time);
+CREATE INDEX file_by_day ON archive.file USING btree (tenant_id, day, category, tier);
+create policy tenant on archive.file for * to trailkeep_app, trailkeep_archiver, trailkeep_purger, trailkeep_verifier
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on archive.file to trailkeep_app;
+grant DELETE, INSERT, SELECT on archive.file to trailkeep_archiver;
+grant DELETE, SELECT on archive.file to trailkeep_purger;
+grant SELECT on archive.file to trailkeep_verifier;
+
+create table archive.progress (
+  tenant_id uuid not null,
+  compacted_seq bigint default 0 not null,
+  released_seq bigint default 0 not null,
+  version bigint default 0 not null,
+  constraint progress_check CHECK ((released_seq <= compacted_seq)),
+  constraint progress_pkey PRIMARY KEY (tenant_id)
+);
+alter table archive.progress owner to trailkeep_owner;
+alter table archive.progress enable row level security;
+alter table archive.progress force row level security;
+create policy tenant on archive.progress for * to trailkeep_app, trailkeep_archiver, trailkeep_verifier
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on archive.progress to trailkeep_app;
+grant INSERT, SELECT, UPDATE on archive.progress to trailkeep_archiver;
+grant SELECT on archive.progress to trailkeep_verifier;
+
 create table privacy.delivery (
   tenant_id uuid not null,
   id uuid not null,
@@ -745,6 +849,19 @@ begin
 end $function$
 ;
 alter function access.raise_permission_version() owner to trailkeep_owner;
+
+CREATE OR REPLACE FUNCTION archive.count_version()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into archive.progress as p (tenant_id, version) select distinct tenant_id, 1 from added
+    on conflict (tenant_id) do update set version = p.version + 1;
+  return null;
+end $function$
+;
+alter function archive.count_version() owner to trailkeep_owner;
 
 CREATE OR REPLACE FUNCTION record.ensure_partitions(from_day date, months integer)
  RETURNS SETOF text

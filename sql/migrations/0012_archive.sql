@@ -100,6 +100,9 @@ create table archive.progress (
   tenant_id uuid primary key,
   compacted_seq bigint not null default 0,
   released_seq bigint not null default 0,
+  -- Counts transactions that added files. Two pages of the catalogue with one version are of one archive: without it a
+  -- reader between two pages could miss what moved to a place that it had passed.
+  version bigint not null default 0,
   check (released_seq <= compacted_seq)
 );
 alter table archive.progress enable row level security;
@@ -108,6 +111,18 @@ create policy tenant on archive.progress to trailkeep_app, trailkeep_archiver, t
   using (tenant_id = any ((select sec.ctx_tenants())::uuid[]));
 grant select on archive.progress to trailkeep_app, trailkeep_verifier;
 grant select, insert, update on archive.progress to trailkeep_archiver;
+
+-- The version counts by itself: a compaction or a merge that forgot it would hide events from a reader now and then.
+create function archive.count_version() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  insert into archive.progress as p (tenant_id, version) select distinct tenant_id, 1 from added
+    on conflict (tenant_id) do update set version = p.version + 1;
+  return null;
+end $$;
+revoke all on function archive.count_version() from public;
+create trigger count_version after insert on archive.file
+  referencing new table as added for each statement execute function archive.count_version();
 
 -- One row is an object that is being written, or that other files have replaced: not (yet, or any more) in the
 -- catalogue. It is deleted when `after` is over, unless it is in the catalogue by then.

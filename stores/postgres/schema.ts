@@ -2,7 +2,7 @@
 import type { Sql } from 'postgres';
 
 /** Our schemas; partitions are left out, they come and go with the months. */
-const ours = `n.nspname in ('sec', 'access', 'record', 'privacy', 'proof')`;
+const ours = `n.nspname in ('sec', 'access', 'record', 'privacy', 'proof', 'archive')`;
 
 /** One statement a line or block, in an order that depends on names alone. */
 export async function dumpSchema(sql: Pick<Sql, 'unsafe'>): Promise<string> {
