@@ -11,6 +11,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     pool: 'forks',
+    // Its modules import folders, which bundlers resolve and Node does not.
+    server: { deps: { inline: ['dt-sql-parser'] } },
     maxWorkers: 2,
   },
 });
