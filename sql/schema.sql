@@ -197,6 +197,8 @@ alter table access.tenant enable row level security;
 alter table access.tenant force row level security;
 create policy archiver on access.tenant for r to trailkeep_archiver
   using ('00000000-0000-0000-0000-000000000000'::uuid = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+create policy purger on access.tenant for r to trailkeep_purger
+  using ('00000000-0000-0000-0000-000000000000'::uuid = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 create policy sealer on access.tenant for r to trailkeep_sealer
   using ('00000000-0000-0000-0000-000000000000'::uuid = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 create policy tenant on access.tenant for * to trailkeep_app
@@ -206,6 +208,7 @@ create policy verifier on access.tenant for r to trailkeep_verifier
   using ('00000000-0000-0000-0000-000000000000'::uuid = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant INSERT, SELECT, UPDATE (name) on access.tenant to trailkeep_app;
 grant SELECT (tenant_id) on access.tenant to trailkeep_archiver;
+grant SELECT (tenant_id) on access.tenant to trailkeep_purger;
 grant SELECT (tenant_id) on access.tenant to trailkeep_sealer;
 grant SELECT (tenant_id) on access.tenant to trailkeep_verifier;
 
@@ -223,6 +226,24 @@ alter table access.tenant_policy force row level security;
 create policy tenant on access.tenant_policy for * to trailkeep_app
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant INSERT, SELECT, UPDATE (document, purposes, version) on access.tenant_policy to trailkeep_app;
+
+create table archive.aged (
+  tenant_id uuid not null,
+  month date not null,
+  events bigint not null,
+  lines_sum bytea not null,
+  verified_at timestamp with time zone not null,
+  constraint aged_lines_sum_check CHECK ((length(lines_sum) = 32)),
+  constraint aged_month_check CHECK ((EXTRACT(day FROM month) = (1)::numeric)),
+  constraint aged_pkey PRIMARY KEY (tenant_id, month)
+);
+alter table archive.aged owner to trailkeep_owner;
+alter table archive.aged enable row level security;
+alter table archive.aged force row level security;
+create policy tenant on archive.aged for * to trailkeep_app, trailkeep_purger
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on archive.aged to trailkeep_app;
+grant DELETE, INSERT, SELECT, UPDATE on archive.aged to trailkeep_purger;
 
 create table archive.chunk (
   tenant_id uuid not null,
@@ -271,6 +292,18 @@ grant SELECT on archive.doomed to trailkeep_app;
 grant DELETE, INSERT, SELECT, UPDATE (after) on archive.doomed to trailkeep_archiver;
 grant INSERT, SELECT on archive.doomed to trailkeep_purger;
 
+create table archive.dropped_month (
+  month date not null,
+  dropped_at timestamp with time zone not null,
+  events bigint not null,
+  tenants integer not null,
+  tokens_gone_at timestamp with time zone,
+  constraint dropped_month_pkey PRIMARY KEY (month, dropped_at)
+);
+alter table archive.dropped_month owner to trailkeep_owner;
+grant SELECT on archive.dropped_month to trailkeep_app;
+grant SELECT, UPDATE (tokens_gone_at) on archive.dropped_month to trailkeep_purger;
+
 create table archive.file (
   tenant_id uuid not null,
   file_id uuid not null,
@@ -311,6 +344,18 @@ grant DELETE, INSERT, SELECT on archive.file to trailkeep_archiver;
 grant DELETE, SELECT on archive.file to trailkeep_purger;
 grant SELECT on archive.file to trailkeep_verifier;
 
+create table archive.hot_floor (
+  id smallint not null,
+  floor uuid not null,
+  constraint hot_floor_id_check CHECK ((id = 1)),
+  constraint hot_floor_pkey PRIMARY KEY (id)
+);
+alter table archive.hot_floor owner to trailkeep_owner;
+grant SELECT on archive.hot_floor to trailkeep_app;
+grant SELECT on archive.hot_floor to trailkeep_archiver;
+grant SELECT on archive.hot_floor to trailkeep_purger;
+grant SELECT on archive.hot_floor to trailkeep_verifier;
+
 create table archive.progress (
   tenant_id uuid not null,
   compacted_seq bigint default 0 not null,
@@ -327,6 +372,51 @@ create policy tenant on archive.progress for * to trailkeep_app, trailkeep_archi
 grant SELECT on archive.progress to trailkeep_app;
 grant INSERT, SELECT, UPDATE on archive.progress to trailkeep_archiver;
 grant SELECT on archive.progress to trailkeep_verifier;
+
+create table archive.purge (
+  tenant_id uuid not null,
+  id uuid not null,
+  policy_version integer not null,
+  approved_by text not null,
+  files integer not null,
+  events bigint not null,
+  bytes bigint not null,
+  newest bigint not null,
+  leaves json not null,
+  started_at timestamp with time zone not null,
+  ended_at timestamp with time zone not null,
+  told_again_by uuid,
+  constraint purge_pkey PRIMARY KEY (tenant_id, id)
+);
+alter table archive.purge owner to trailkeep_owner;
+alter table archive.purge enable row level security;
+alter table archive.purge force row level security;
+create policy tenant on archive.purge for * to trailkeep_app, trailkeep_purger, trailkeep_verifier
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on archive.purge to trailkeep_app;
+grant INSERT, SELECT, UPDATE (told_again_by) on archive.purge to trailkeep_purger;
+grant SELECT on archive.purge to trailkeep_verifier;
+
+create table archive.retention_policy (
+  tenant_id uuid not null,
+  version integer not null,
+  document json not null,
+  proposed_by text not null,
+  proposed_at timestamp with time zone not null,
+  approved_by text,
+  approved_at timestamp with time zone,
+  constraint retention_policy_check CHECK (((approved_by IS NULL) = (approved_at IS NULL))),
+  constraint retention_policy_check1 CHECK ((approved_by <> proposed_by)),
+  constraint retention_policy_pkey PRIMARY KEY (tenant_id, version),
+  constraint retention_policy_version_check CHECK ((version > 0))
+);
+alter table archive.retention_policy owner to trailkeep_owner;
+alter table archive.retention_policy enable row level security;
+alter table archive.retention_policy force row level security;
+create policy tenant on archive.retention_policy for * to trailkeep_app, trailkeep_purger
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT, UPDATE (approved_at, approved_by) on archive.retention_policy to trailkeep_app;
+grant SELECT on archive.retention_policy to trailkeep_purger;
 
 create table privacy.delivery (
   tenant_id uuid not null,
@@ -397,9 +487,12 @@ alter table privacy.legal_hold owner to trailkeep_owner;
 alter table privacy.legal_hold enable row level security;
 alter table privacy.legal_hold force row level security;
 CREATE INDEX legal_hold_active ON privacy.legal_hold USING btree (tenant_id) WHERE (released_at IS NULL);
+create policy purger on privacy.legal_hold for r to trailkeep_purger
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 create policy tenant on privacy.legal_hold for * to trailkeep_app
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant INSERT, SELECT, UPDATE (release_asked_at, release_asked_by, released_at, released_by, subject_refs, subjects) on privacy.legal_hold to trailkeep_app;
+grant SELECT on privacy.legal_hold to trailkeep_purger;
 
 create table privacy.request (
   tenant_id uuid not null,
@@ -697,6 +790,8 @@ alter table record.event force row level security;
 CREATE INDEX event_by_action ON ONLY record.event USING btree (tenant_id, action, occurred_at DESC, id DESC);
 CREATE INDEX event_by_actor ON ONLY record.event USING btree (tenant_id, actor, occurred_at DESC, id DESC);
 CREATE INDEX event_by_time ON ONLY record.event USING btree (tenant_id, occurred_at DESC, id DESC);
+create policy counted on record.event for r to trailkeep_owner
+  using true;
 create policy recovery on record.event for * to trailkeep_recovery
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 create policy tenant on record.event for * to trailkeep_app, trailkeep_purger
@@ -862,6 +957,65 @@ begin
 end $function$
 ;
 alter function archive.count_version() owner to trailkeep_owner;
+
+CREATE OR REPLACE FUNCTION archive.drop_month(month date, verified json, at timestamp with time zone)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET lock_timeout TO '3s'
+AS $function$
+declare
+  name text := 'event_' || to_char(month, 'YYYY_MM');
+  first uuid := record.month_floor(month);
+  past uuid := record.month_floor((month + interval '1 month')::date);
+  total bigint;
+  others bigint;
+  own integer;
+begin
+  if extract(day from month) <> 1 or month + interval '1 month' > now() then
+    raise exception 'a month that is over' using errcode = '22023';
+  end if;
+  if not exists (select from pg_inherits i join pg_class c on c.oid = i.inhrelid
+      where i.inhparent = 'record.event'::regclass and c.relname = name) then
+    return null;
+  end if;
+  execute format('lock table record.%I in share mode', name);
+  select coalesce(sum(have.events), 0), count(have.tenant), count(*) filter (where have.events is distinct from v.events)
+    into total, own, others
+    from (select tenant_id as tenant, count(*) as events from record.event
+        where id >= first and id < past group by tenant_id) have
+    full join (select tenant, events from json_to_recordset(verified) as w (tenant uuid, events bigint)
+        where events > 0) v
+      on v.tenant = have.tenant;
+  if others > 0 then
+    return null;
+  end if;
+  execute format('alter table record.event detach partition record.%I', name);
+  execute format('drop table record.%I', name);
+  update archive.hot_floor set floor = past where floor < past;
+  insert into archive.dropped_month (month, dropped_at, events, tenants) values (month, at, total, own);
+  return total;
+end $function$
+;
+alter function archive.drop_month(date,json,timestamp with time zone) owner to trailkeep_owner;
+grant execute on function archive.drop_month(date,json,timestamp with time zone) to trailkeep_purger;
+
+CREATE OR REPLACE FUNCTION archive.hot_months(until date)
+ RETURNS SETOF date
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select to_date(substr(c.relname, 7), 'YYYY_MM') as month
+  from pg_inherits i join pg_class c on c.oid = i.inhrelid
+  where i.inhparent = 'record.event'::regclass and c.relname ~ '^event_[0-9]{4}_[0-9]{2}$'
+    and to_date(substr(c.relname, 7), 'YYYY_MM') + interval '1 month' <= until
+  order by 1
+$function$
+;
+alter function archive.hot_months(date) owner to trailkeep_owner;
+grant execute on function archive.hot_months(date) to trailkeep_purger;
 
 CREATE OR REPLACE FUNCTION record.ensure_partitions(from_day date, months integer)
  RETURNS SETOF text
