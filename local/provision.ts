@@ -2,12 +2,13 @@
  * Makes what the template declares: buckets, queues, topics, subscriptions, parameters and keys, through the same
  * calls that anyone would make to AWS. Making what exists brings its settings up to date and keeps its data.
  *
- * Left out knowingly: lifecycle rules (nothing expires by itself on this machine), encryption of
- * what AWS stores, and the rotation and the policies of keys.
+ * Left out knowingly: encryption of what AWS stores, and the rotation and the policies of keys.
  */
 import { CreateKeyCommand, DescribeKeyCommand, type KeySpec, type KeyUsageType, KMSClient } from '@aws-sdk/client-kms';
 import {
   CreateBucketCommand,
+  DeleteBucketLifecycleCommand,
+  PutBucketLifecycleConfigurationCommand,
   PutBucketVersioningCommand,
   PutObjectLockConfigurationCommand,
   S3Client,
@@ -16,6 +17,7 @@ import { CreateTopicCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import postgres from 'postgres';
 import { keyIdTag } from './cloud/kms.ts';
+import { lifecycleRules } from './lifecycle.ts';
 import type { Sqs } from './sqs-client.ts';
 import { type Loaded, type RunningResource, TemplateError } from './template.ts';
 
@@ -61,6 +63,7 @@ async function makeBucket(s3: S3Client, { id, attributes, properties }: RunningR
   if (versioning?.Status) {
     await s3.send(new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: versioning.Status } }));
   }
+  await setLifecycle(s3, Bucket, properties.LifecycleConfiguration as Lifecycle | undefined);
   const lock = properties.ObjectLockConfiguration as { readonly Rule?: object } | undefined;
   if (lock) {
     const ObjectLockConfiguration = {
@@ -69,6 +72,23 @@ async function makeBucket(s3: S3Client, { id, attributes, properties }: RunningR
     };
     await s3.send(new PutObjectLockConfigurationCommand({ Bucket, ObjectLockConfiguration }));
   }
+}
+
+interface Lifecycle {
+  readonly Rules: readonly object[];
+  readonly TransitionDefaultMinimumObjectSize?: 'all_storage_classes_128K' | 'varies_by_storage_class';
+}
+
+async function setLifecycle(s3: S3Client, Bucket: string, lifecycle: Lifecycle | undefined): Promise<void> {
+  if (!lifecycle) {
+    await s3.send(new DeleteBucketLifecycleCommand({ Bucket }));
+    return;
+  }
+  const { TransitionDefaultMinimumObjectSize } = lifecycle;
+  const LifecycleConfiguration = { Rules: lifecycleRules(Bucket, lifecycle.Rules) };
+  await s3.send(
+    new PutBucketLifecycleConfigurationCommand({ Bucket, LifecycleConfiguration, TransitionDefaultMinimumObjectSize }),
+  );
 }
 
 /** Attributes that are passed on; JSON ones as SQS wants them, as text. */

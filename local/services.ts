@@ -13,6 +13,8 @@ export type MadeMapping = Readonly<Record<string, unknown>> & { readonly UUID?: 
 
 export interface Services {
   readonly endpoints: Endpoints;
+  /** Makes what S3 holds so many days older and applies its lifecycle rules; resolves with how many versions they touched. */
+  age(days: number): Promise<{ readonly moved: number; readonly expired: number }>;
   /** Listens to mappings made at run time, those of earlier runs included. */
   onMapping(listener: (mapping: MadeMapping) => void): void;
   stop(): Promise<void>;

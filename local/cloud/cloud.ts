@@ -27,7 +27,7 @@ export interface CloudOptions {
   readonly accountId?: string;
   /** The clock of retention, restores and timestamps, ms. */
   readonly now?: () => number;
-  /** How long a restore from Glacier takes; five seconds when absent. */
+  /** How long a Standard restore from Glacier takes, and a quarter of a Bulk one; five seconds when absent. */
   readonly glacierRestoreMs?: number;
   /** Messages that were held when the last start ended are to be seen at once: for a platform that runs its own receivers. */
   readonly releaseHeld?: boolean;
@@ -96,7 +96,11 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   });
   const services = { s3, sqs, sns, ssm, kms, secrets, lambda };
   const faults = new Faults();
+  // S3 looks at the ages of objects once a day; a machine that is on for an hour should see it too.
+  const lifecycle = setInterval(() => void s3.applyLifecycle().catch(console.error), lifecycleEveryMs).unref();
+  await s3.applyLifecycle();
   handle = async (exchange) => {
+    if (exchange.rawPath === agePath) return age(s3, exchange);
     const reply = await dispatch(services, faults, exchange);
     options.onCall?.(callOf(services, exchange, reply));
     return reply;
@@ -109,6 +113,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     faults,
     close: async () => {
       stopping.abort();
+      clearInterval(lifecycle);
       const closed = new Promise<void>((done) => server.close(() => done()));
       sqs.stop();
       s3.stop();
@@ -116,6 +121,19 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       await closed;
     },
   };
+}
+
+const lifecycleEveryMs = 3_600_000;
+/** No bucket's name begins like this. */
+const agePath = '/_local/age';
+
+/** `POST /_local/age?days=400`: what S3 holds becomes so much older, for whoever wants to see what comes of it. */
+async function age(s3: S3, { method, query }: Exchange): Promise<Reply> {
+  const days = Number(query.get('days'));
+  if (method !== 'POST' || !(Number.isInteger(days) && days > 0)) {
+    return { status: 400, body: `POST ${agePath}?days=<a whole number of days>\n` };
+  }
+  return { status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify(await s3.age(days)) };
 }
 
 type Services = Pick<Cloud, 's3' | 'sqs' | 'sns' | 'ssm' | 'kms' | 'secrets' | 'lambda'>;

@@ -71,7 +71,7 @@ export function setRetention(version: Version, text: string, now: number, exchan
 }
 
 /** False while a hold or a retention stands; governance gives way to whoever says so aloud, compliance to nobody. */
-export function mayRemove(version: Version, now: number, { headers }: Exchange): boolean {
+export function mayRemove(version: Version, now: number, { headers }: Pick<Exchange, 'headers'>): boolean {
   if (version.legalHold) return false;
   if (!version.retention || Date.parse(version.retention.until) <= now) return true;
   return version.retention.mode === 'GOVERNANCE' && headers['x-amz-bypass-governance-retention'] === 'true';

@@ -1,21 +1,20 @@
-/** Objects of S3: written on conditions, read in ranges, copied, removed and restored, version by version. */
+/** Objects of S3: written on conditions, read in ranges, copied and removed, version by version. */
 import { type Checksums, dechunked, verified } from './checksums.ts';
-import { AwsError, type Exchange, escapeXml, notImplemented, type Reply, xmlText } from './exchange.ts';
+import { AwsError, type Exchange, escapeXml, notImplemented, type Reply } from './exchange.ts';
+import { mustBeReadable, restoreHeader } from './s3-glacier.ts';
 import { lockHeaders, mayRemove, retentionOf } from './s3-lock.ts';
-import { kept, md5, rangeOf, restoreHeader, tagsXml, versionHeader, xml } from './s3-reply.ts';
+import { kept, md5, rangeOf, tagsOf, tagsXml, versionHeader, xml } from './s3-reply.ts';
 import type { Bucket, S3Store, Version } from './s3-store.ts';
 
 export class S3Objects {
   readonly #store: S3Store;
   readonly #now: () => number;
-  readonly #restoreMs: number;
   /** Writes to one key take turns, so that conditions are judged and kept together. */
   readonly #turns = new Map<string, Promise<unknown>>();
 
-  constructor(store: S3Store, now: () => number, restoreMs: number) {
+  constructor(store: S3Store, now: () => number) {
     this.#store = store;
     this.#now = now;
-    this.#restoreMs = restoreMs;
   }
 
   /** Runs after every earlier write to the key. */
@@ -97,7 +96,7 @@ export class S3Objects {
     const source = copySourceOf(asked['x-amz-copy-source']!);
     const from = this.#store.bucket(source.bucket);
     const version = this.version(from, source.key, source.versionId);
-    this.#mustBeReadable(version);
+    mustBeReadable(version, this.#now());
     const newMetadata = replaces(asked, 'x-amz-metadata-directive');
     const newTags = replaces(asked, 'x-amz-tagging-directive');
     const { 'x-amz-tagging': tagging = '', 'x-amz-storage-class': storageClass = 'STANDARD' } = asked;
@@ -132,13 +131,6 @@ export class S3Objects {
     };
   }
 
-  #mustBeReadable(version: Version): void {
-    if (version.storageClass !== 'GLACIER' && version.storageClass !== 'DEEP_ARCHIVE') return;
-    const { restore } = version;
-    if (restore && restore.readyAt <= this.#now() && restore.until > this.#now()) return;
-    throw new AwsError(403, 'InvalidObjectState', "The operation is not valid for the object's storage class");
-  }
-
   async get(bucket: Bucket, key: string, { method, query, headers }: Exchange): Promise<Reply> {
     const version = this.version(bucket, key, query.get('versionId') ?? undefined);
     if (headers['if-match'] !== undefined && headers['if-match'].replaceAll('"', '') !== version.etag)
@@ -161,6 +153,8 @@ export class S3Objects {
       ...(version.legalHold ? { 'x-amz-object-lock-legal-hold': 'ON' } : {}),
       ...restoreHeader(version, this.#now()),
     };
+    const tags = tagsOf(version).size;
+    if (tags > 0 && method === 'GET') answer['x-amz-tagging-count'] = tags;
     const range = rangeOf(headers.range, version.size);
     if (headers['x-amz-checksum-mode'] && !range)
       Object.assign(
@@ -169,7 +163,7 @@ export class S3Objects {
         Object.keys(version.checksums).length > 0 ? { 'x-amz-checksum-type': 'FULL_OBJECT' } : {},
       );
     if (method === 'HEAD') return { status: 200, headers: { ...answer, 'content-length': version.size } };
-    this.#mustBeReadable(version);
+    mustBeReadable(version, this.#now());
     const reading = range
       ? this.#store.readRange(version, range.from, range.to - range.from + 1)
       : this.#store.readBody(version);
@@ -189,17 +183,7 @@ export class S3Objects {
   async delete(bucket: Bucket, key: string, id: string | undefined, exchange: Exchange): Promise<Reply> {
     if (exchange.headers['if-match'] !== undefined) throw notImplemented('S3 DeleteObject with If-Match');
     if (id === undefined && bucket.versioning !== undefined) {
-      const marker: Version = {
-        id: this.#store.newVersionId(bucket),
-        deleteMarker: true,
-        size: 0,
-        etag: '',
-        at: this.#now(),
-        headers: {},
-        storageClass: 'STANDARD',
-        checksums: {},
-      };
-      await this.#store.put(bucket, key, marker);
+      const marker = await this.#cover(bucket, key);
       return { status: 204, headers: { 'x-amz-delete-marker': 'true', 'x-amz-version-id': marker.id } };
     }
     const version = bucket.objects.get(key)?.find((one) => one.id === (id ?? 'null'));
@@ -216,21 +200,25 @@ export class S3Objects {
     };
   }
 
-  restore(bucket: Bucket, key: string, { body, query }: Exchange): Reply {
-    const version = this.version(bucket, key, query.get('versionId') ?? undefined);
-    if (version.storageClass !== 'GLACIER' && version.storageClass !== 'DEEP_ARCHIVE')
-      throw new AwsError(403, 'InvalidObjectState', "Restore is not allowed for the object's current storage class");
-    const now = this.#now();
-    if (version.restore && version.restore.readyAt > now)
-      throw new AwsError(409, 'RestoreAlreadyInProgress', 'Object restore is already in progress');
-    const again = version.restore !== undefined && version.restore.until > now;
-    const readyAt = again ? version.restore!.readyAt : now + this.#restoreMs;
-    version.restore = {
-      readyAt,
-      until: Math.max(now, readyAt) + Number(xmlText(body.toString(), 'Days') ?? 1) * 86_400_000,
+  /** What a lifecycle rule does to an object that is over: its newest version is covered, or gone. */
+  async removeNewest(bucket: Bucket, key: string): Promise<void> {
+    if (bucket.versioning === undefined) await this.#store.remove(bucket, key, 'null');
+    else await this.#cover(bucket, key);
+  }
+
+  async #cover(bucket: Bucket, key: string): Promise<Version> {
+    const marker: Version = {
+      id: this.#store.newVersionId(bucket),
+      deleteMarker: true,
+      size: 0,
+      etag: '',
+      at: this.#now(),
+      headers: {},
+      storageClass: 'STANDARD',
+      checksums: {},
     };
-    this.#store.update(bucket, key, version);
-    return { status: again ? 200 : 202 };
+    await this.#store.put(bucket, key, marker);
+    return marker;
   }
 }
 

@@ -43,6 +43,7 @@ const operations: Readonly<Record<string, readonly [name: string, ...query: stri
   'GET bucket object-lock': ['GetObjectLockConfiguration'],
   'PUT bucket lifecycle': ['PutBucketLifecycleConfiguration'],
   'GET bucket lifecycle': ['GetBucketLifecycleConfiguration'],
+  'DELETE bucket lifecycle': ['DeleteBucketLifecycle'],
   'POST bucket delete': ['DeleteObjects'],
   'PUT object': ['PutObject'],
   'GET object': ['GetObject', 'versionId'],
@@ -78,7 +79,7 @@ function wordsOf({ method, rawPath, query }: Pick<Exchange, 'method' | 'rawPath'
 }
 
 const headersKnown =
-  /^x-amz-(content-sha256|date|user-agent|checksum-\S+|sdk-checksum-algorithm|trailer|decoded-content-length|storage-class|server-side-encryption|server-side-encryption-aws-kms-key-id|server-side-encryption-bucket-key-enabled|server-side-encryption-context|meta-\S+|tagging|tagging-directive|object-lock-\S+|security-token|copy-source|metadata-directive|bypass-governance-retention|bucket-object-lock-enabled|expected-bucket-owner|te|mp-object-size)$/;
+  /^x-amz-(content-sha256|date|user-agent|checksum-\S+|sdk-checksum-algorithm|trailer|decoded-content-length|storage-class|server-side-encryption|server-side-encryption-aws-kms-key-id|server-side-encryption-bucket-key-enabled|server-side-encryption-context|meta-\S+|tagging|tagging-directive|object-lock-\S+|security-token|copy-source|metadata-directive|bypass-governance-retention|bucket-object-lock-enabled|transition-default-minimum-object-size|expected-bucket-owner|te|mp-object-size)$/;
 const conditionsUnknown = ['if-modified-since', 'if-unmodified-since', 'if-range'];
 const storageClasses = new Set([
   'STANDARD',

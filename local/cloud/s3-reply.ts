@@ -1,6 +1,6 @@
 /** What S3 answers with: documents, and the headers of an object. */
 import { createHash } from 'node:crypto';
-import { AwsError, escapeXml, type Reply } from './exchange.ts';
+import { AwsError, escapeXml, type Reply, xmlBlocks, xmlText } from './exchange.ts';
 import type { Bucket, Version } from './s3-store.ts';
 
 export const xml = (body: string): Reply => ({
@@ -24,12 +24,6 @@ export const kept = (headers: Readonly<Record<string, string>>): Record<string, 
 export const versionHeader = (bucket: Bucket, version: Version) =>
   bucket.versioning ? { 'x-amz-version-id': version.id } : {};
 
-export function restoreHeader({ restore }: Version, now: number): Record<string, string> {
-  if (!restore || restore.until <= now) return {};
-  if (restore.readyAt > now) return { 'x-amz-restore': 'ongoing-request="true"' };
-  return { 'x-amz-restore': `ongoing-request="false", expiry-date="${new Date(restore.until).toUTCString()}"` };
-}
-
 /** An RFC 9110 range of bytes; undefined for none, 416 for one beyond the end. */
 export function rangeOf(
   header: string | undefined,
@@ -44,4 +38,24 @@ export function rangeOf(
 }
 
 export const tagsXml = (header: string): string =>
-  `<Tagging><TagSet>${[...new URLSearchParams(header)].map(([key, value]) => `<Tag><Key>${escapeXml(key)}</Key><Value>${escapeXml(value)}</Value></Tag>`).join('')}</TagSet></Tagging>`;
+  checkedTags(
+    `<Tagging><TagSet>${[...new URLSearchParams(header)].map(([key, value]) => `<Tag><Key>${escapeXml(key)}</Key><Value>${escapeXml(value)}</Value></Tag>`).join('')}</TagSet></Tagging>`,
+  );
+
+/** The tags of a version by their keys. */
+export const tagsOf = ({ tags }: Version): ReadonlyMap<string, string> =>
+  new Map(xmlBlocks(tags ?? '', 'Tag').map((tag) => [xmlText(tag, 'Key') ?? '', xmlText(tag, 'Value') ?? '']));
+
+/** Refuses tags that S3 would not take. */
+export function checkedTags(text: string): string {
+  const keys = xmlBlocks(text, 'Tag').map((tag) => xmlText(tag, 'Key') ?? '');
+  const refused = (why: string) => new AwsError(400, 'InvalidTag', why);
+  if (keys.length > tagsMax) throw new AwsError(400, 'BadRequest', `Object tags cannot be greater than ${tagsMax}`);
+  if (new Set(keys).size < keys.length) throw refused('Cannot provide multiple Tags with the same key');
+  if (keys.some((key) => key === '' || key.length > 128)) throw refused('The TagKey you have provided is invalid');
+  const values = xmlBlocks(text, 'Tag').map((tag) => xmlText(tag, 'Value') ?? '');
+  if (values.some((value) => value.length > 256)) throw refused('The TagValue you have provided is invalid');
+  return text;
+}
+
+const tagsMax = 10;

@@ -37,7 +37,7 @@ export interface Version {
   legalHold?: boolean;
   tags?: string;
   /** When a restored copy is ready and when it goes, ms. */
-  restore?: { readonly readyAt: number; readonly until: number };
+  restore?: { readonly readyAt: number; readonly until: number; readonly tier: string };
 }
 
 export interface Bucket {
@@ -46,13 +46,16 @@ export interface Bucket {
   versioning?: 'Enabled' | 'Suspended';
   lock?: boolean;
   defaultRetention?: { readonly mode: Retention['mode']; readonly days: number };
+  /** The rules' document; empty when they were taken away. */
   lifecycle?: string;
+  /** Which objects are too small to move. */
+  lifecycleMinimum?: string;
   /** Newest first. */
   readonly objects: Map<string, Version[]>;
   sorted: string[] | undefined;
 }
 
-type BucketSettings = Pick<Bucket, 'name' | 'at' | 'versioning' | 'lock' | 'defaultRetention' | 'lifecycle'>;
+type BucketSettings = Omit<Bucket, 'objects' | 'sorted'>;
 type Entry =
   | { readonly o: 'bucket'; readonly settings: BucketSettings }
   | { readonly o: 'no-bucket'; readonly name: string }
@@ -147,6 +150,12 @@ export class S3Store {
     this.#journal.append({ o: 'put', bucket: bucket.name, key, version });
   }
 
+  /** Puts another state of a version in its place, with the same body. */
+  replace(bucket: Bucket, key: string, version: Version): void {
+    this.#insert(bucket, key, version);
+    this.update(bucket, key, version);
+  }
+
   async remove(bucket: Bucket, key: string, id: string): Promise<void> {
     const removed = bucket.objects.get(key)?.find((version) => version.id === id);
     this.#drop(bucket, key, id);
@@ -154,6 +163,15 @@ export class S3Store {
     await this.flushed();
     if (removed?.file) await rm(this.#file(removed.file), { force: true });
     await this.#show(bucket, key);
+  }
+
+  /** Moves every time that a version has into the past. */
+  age(ms: number): void {
+    for (const bucket of this.buckets.values()) {
+      for (const [key, versions] of bucket.objects) {
+        for (const version of [...versions]) this.replace(bucket, key, older(version, ms));
+      }
+    }
   }
 
   /** Keys in the order of their UTF-8 bytes, as S3 lists them. */
@@ -252,6 +270,17 @@ export class S3Store {
     }
   }
 }
+
+const older = (version: Version, ms: number): Version => ({
+  ...version,
+  at: version.at - ms,
+  ...(version.retention
+    ? { retention: { ...version.retention, until: new Date(Date.parse(version.retention.until) - ms).toISOString() } }
+    : {}),
+  ...(version.restore
+    ? { restore: { ...version.restore, readyAt: version.restore.readyAt - ms, until: version.restore.until - ms } }
+    : {}),
+});
 
 function settingsOf({ objects: _objects, sorted: _sorted, ...settings }: Bucket): BucketSettings {
   return settings;

@@ -14,11 +14,13 @@ import {
   xmlBlocks,
   xmlText,
 } from './exchange.ts';
+import { restore } from './s3-glacier.ts';
+import { applyLifecycle, type LifecyclePass, minimumSizes, rulesOf } from './s3-lifecycle.ts';
 import { listObjects, listVersions } from './s3-list.ts';
 import { requireLock, retentionXml, setRetention } from './s3-lock.ts';
 import { S3Objects } from './s3-objects.ts';
 import { addressOf, operationOf, refuseUnknown } from './s3-operations.ts';
-import { xml } from './s3-reply.ts';
+import { checkedTags, xml } from './s3-reply.ts';
 import { type Bucket, S3Store } from './s3-store.ts';
 import { S3Uploads } from './s3-uploads.ts';
 
@@ -34,7 +36,7 @@ export interface S3Options {
   /** Whose buckets these are. */
   readonly account: string;
   readonly now: () => number;
-  /** How long a restore from Glacier takes here. */
+  /** How long a Standard restore from Glacier takes here; Bulk takes four times as long. */
   readonly glacierRestoreMs: number;
 }
 
@@ -45,13 +47,15 @@ export class S3 implements Service {
   readonly #account: string;
   readonly #objects: S3Objects;
   readonly #uploads: S3Uploads;
+  readonly #restoreMs: number;
 
   constructor(options: S3Options) {
     mkdirSync(options.folder, { recursive: true });
     this.#store = new S3Store(options.folder, options.fsync);
     this.#now = options.now;
     this.#account = options.account;
-    this.#objects = new S3Objects(this.#store, options.now, options.glacierRestoreMs);
+    this.#objects = new S3Objects(this.#store, options.now);
+    this.#restoreMs = options.glacierRestoreMs;
     this.#uploads = new S3Uploads(this.#objects);
   }
 
@@ -149,11 +153,13 @@ export class S3 implements Service {
       case 'GetObjectLockConfiguration':
         return xml(lockConfiguration(bucket));
       case 'PutBucketLifecycleConfiguration':
-        this.#store.saveBucket({ ...bucket, lifecycle: body.toString() });
-        return { status: 200 };
+        return this.#putLifecycle(bucket, exchange);
       case 'GetBucketLifecycleConfiguration':
         if (!bucket.lifecycle) throw new AwsError(404, 'NoSuchLifecycleConfiguration');
-        return xml(bucket.lifecycle);
+        return lifecycleReply(bucket, xml(bucket.lifecycle));
+      case 'DeleteBucketLifecycle':
+        this.#store.saveBucket({ ...bucket, lifecycle: '' });
+        return { status: 204 };
       case 'DeleteObjects':
         return this.#deleteMany(bucket, exchange);
       default:
@@ -168,6 +174,30 @@ export class S3 implements Service {
     }
     this.#store.saveBucket({ ...bucket, versioning: status });
     return { status: 200 };
+  }
+
+  #putLifecycle(bucket: Bucket, { headers, body }: Exchange): Reply {
+    verified(body, headers);
+    const lifecycle = body.toString();
+    rulesOf(lifecycle);
+    const lifecycleMinimum = headers[minimumHeader] ?? minimumSizes[0];
+    if (!minimumSizes.some((size) => size === lifecycleMinimum)) {
+      throw new AwsError(400, 'InvalidArgument', `There is no ${minimumHeader} ${lifecycleMinimum}.`);
+    }
+    this.#store.saveBucket({ ...bucket, lifecycle, lifecycleMinimum });
+    return lifecycleReply(bucket, { status: 200 });
+  }
+
+  /** Applies the lifecycle rules once, as S3 does every day. */
+  applyLifecycle = (): Promise<LifecyclePass> => applyLifecycle(this.#store, this.#objects, this.#now);
+
+  /**
+   * Makes everything that is stored so many days older, as if they had passed, and applies the lifecycle rules. The clock stays:
+   * restores finish and copies end, locks run out, and what is written afterwards is of today.
+   */
+  async age(days: number): Promise<LifecyclePass> {
+    this.#store.age(days * 86_400_000);
+    return this.applyLifecycle();
   }
 
   #putLock(bucket: Bucket, text: string): Reply {
@@ -238,7 +268,12 @@ export class S3 implements Service {
       case 'AbortMultipartUpload':
         return this.#uploads.abort(bucket, key, exchange);
       case 'RestoreObject':
-        return this.#objects.restore(bucket, key, exchange);
+        return this.#objects.inTurn(bucket, key, async () => {
+          const version = this.#objects.version(bucket, key, query.get('versionId') ?? undefined);
+          const reply = restore(version, exchange, this.#now(), this.#restoreMs);
+          this.#store.update(bucket, key, version);
+          return reply;
+        });
       default:
         return this.#onProperty(bucket, key, operation, exchange);
     }
@@ -250,7 +285,7 @@ export class S3 implements Service {
     const text = exchange.body.toString();
     switch (operation) {
       case 'PutObjectTagging':
-        version.tags = text;
+        version.tags = checkedTags(text);
         break;
       case 'DeleteObjectTagging':
         delete version.tags;
@@ -277,6 +312,13 @@ export class S3 implements Service {
     return { status: exchange.method === 'DELETE' ? 204 : 200 };
   }
 }
+
+const minimumHeader = 'x-amz-transition-default-minimum-object-size';
+
+const lifecycleReply = ({ lifecycleMinimum = '' }: Bucket, reply: Reply): Reply => ({
+  ...reply,
+  headers: { ...reply.headers, [minimumHeader]: lifecycleMinimum },
+});
 
 function lockConfiguration({ lock, defaultRetention }: Bucket): string {
   if (!lock) throw new AwsError(404, 'ObjectLockConfigurationNotFoundError');

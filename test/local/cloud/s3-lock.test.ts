@@ -134,7 +134,8 @@ describe.each(['GLACIER', 'DEEP_ARCHIVE'] as const)('%s', (StorageClass) => {
     now += 5 * 3_600_000;
     expect(await (await read()).Body!.transformToString()).toBe('body');
     expect(await restored()).toMatch(/^ongoing-request="false", expiry-date="/);
-    now += 2 * dayMs;
+    // Two days, and what is left of the last one.
+    now += 3 * dayMs;
     expect((await refusal(read())).name).toBe('InvalidObjectState');
   });
 });
