@@ -103,7 +103,7 @@ const encoder = new TextEncoder();
 const scratch = new Uint8Array(blockRawBytesMax);
 
 /** UTF-8 length without allocating; a line that outgrows the scratch is longer than any block anyway. */
-function utf8Bytes(line: string): number {
+export function utf8Bytes(line: string): number {
   const { read, written } = encoder.encodeInto(line, scratch);
   return read === line.length ? written : encoder.encode(line).length;
 }
