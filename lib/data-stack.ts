@@ -14,11 +14,12 @@ import {
   DatabaseClusterEngine,
   ParameterGroup,
 } from 'aws-cdk-lib/aws-rds';
-import { type Bucket, StorageClass } from 'aws-cdk-lib/aws-s3';
+import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import { SubscriptionFilter, Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription, SqsSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
+import { ladderRules } from './ladders.ts';
 import type { NetworkStack } from './network-stack.ts';
 import { makeBucket } from './parts/bucket.ts';
 import { makeEvidenceBucket, makeSigningKey } from './parts/evidence.ts';
@@ -114,16 +115,9 @@ export class DataStack extends Stack {
       ...common,
       lockDays: archive.objectLock?.archiveDays,
       lifecycleRules: [
-        {
-          id: 'tiers',
-          transitions: [
-            {
-              storageClass: StorageClass.GLACIER_INSTANT_RETRIEVAL,
-              transitionAfter: Duration.days(archive.glacierInstantAfterDays),
-            },
-            { storageClass: StorageClass.DEEP_ARCHIVE, transitionAfter: Duration.days(archive.deepArchiveAfterDays) },
-          ],
-        },
+        // What merges and retention delete leaves a version, for a week in which a mistake can be taken back.
+        { id: 'removed', noncurrentVersionExpiration: Duration.days(7), expiredObjectDeleteMarker: true },
+        ...ladderRules,
       ],
     });
     this.evidence = makeEvidenceBucket(this, 'Evidence', settings, this.key);

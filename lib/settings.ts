@@ -19,8 +19,6 @@ export interface Settings {
     readonly ownKey: boolean;
   };
   readonly archive: {
-    readonly glacierInstantAfterDays: number;
-    readonly deepArchiveAfterDays: number;
     /** Governance mode: an administrator with a special permission can still delete. Nobody else can. */
     readonly objectLock?: { readonly segmentDays: number; readonly archiveDays: number };
   };
@@ -102,7 +100,7 @@ const dev: Settings = {
   removal: 'destroy',
   network: { cidr: '10.40.0.0/16', egress: 'ipv6', flowLogs: false },
   encryption: { ownKey: false },
-  archive: { glacierInstantAfterDays: 90, deepArchiveAfterDays: 365 },
+  archive: {},
   aurora: { minAcu: 0, maxAcu: 2, autoPauseMinutes: 5, readers: 0, backupDays: 1 },
   cache: { valkey: false },
   people: { mfa: 'optional', threatProtection: false, consoleUrls: ['http://localhost:4600/console'] },
@@ -130,8 +128,6 @@ const prod: Settings = {
   network: { cidr: '10.41.0.0/16', egress: 'endpoints', flowLogs: true },
   encryption: { ownKey: true },
   archive: {
-    glacierInstantAfterDays: 90,
-    deepArchiveAfterDays: 365,
     objectLock: { segmentDays: 7, archiveDays: 365 },
   },
   aurora: { minAcu: 0.5, maxAcu: 16, readers: 1, backupDays: 35 },
