@@ -19,10 +19,13 @@ import { circumstancesOf } from '#functions/runtime/circumstances.ts';
 import { eventBy } from '#functions/runtime/recorder.ts';
 import type { HttpRequest } from '#functions/runtime/request.ts';
 
-export interface ReaderPorts {
-  readonly guard: Pick<Guard, 'require' | 'sight'>;
+export interface ViewerPorts {
   readonly subjectKeys: Pick<SubjectKeys, 'tenant' | 'find' | 'findByAlias' | 'open'>;
   readonly cipher: Cipher;
+}
+
+export interface ReaderPorts extends ViewerPorts {
+  readonly guard: Pick<Guard, 'require' | 'sight'>;
   readonly recorder: Recorder;
 }
 
@@ -35,29 +38,21 @@ export const recordsOfReading = 'audit_log.*';
 /** Ids are at most 1024 characters of three bytes: fifty fit into one event, and more make more events. */
 const targetsMax = 50;
 
-export class Reader {
-  readonly caller: Caller;
+/** What somebody sees of the trail, whether it is asking now or asked before. */
+export class Viewer {
   /** Whether an event was left out because it is a record of reading. */
   leftOut = false;
   /** Whether records of reading are events like all others, because they were asked for. */
   readsToo = false;
-  readonly #ports: ReaderPorts;
-  readonly #at: Circumstances;
-  readonly #sight: Sight;
+  readonly #ports: ViewerPorts;
+  readonly #tenant: string;
+  readonly #sight: Pick<Sight, 'view'>;
   readonly #shown = new Map<Event, ShownEvent>();
 
-  private constructor(ports: ReaderPorts, caller: Caller, at: Circumstances, sight: Sight) {
+  constructor(ports: ViewerPorts, tenant: string, sight: Pick<Sight, 'view'>) {
     this.#ports = ports;
-    this.caller = caller;
-    this.#at = at;
+    this.#tenant = tenant;
     this.#sight = sight;
-  }
-
-  /** The reader behind a request. Throws what the guard throws. */
-  static async of(ports: ReaderPorts, request: HttpRequest): Promise<Reader> {
-    const at = circumstancesOf(request);
-    const caller = await ports.guard.require(request, 'events:read', at);
-    return new Reader(ports, caller, at, await ports.guard.sight(caller, at));
   }
 
   /** Whether an event is there for this reader at all. */
@@ -72,7 +67,7 @@ export class Reader {
   /** The filter in the words of stored events. Its text is looked for after opening, see `exactly`. */
   async stored(filter: Filter): Promise<StoredFilter> {
     const { text: _text, ...rest } = filter;
-    return storedFilter(this.caller.tenant, rest, this.#ports.subjectKeys, this.#ports.cipher);
+    return storedFilter(this.#tenant, rest, this.#ports.subjectKeys, this.#ports.cipher);
   }
 
   /**
@@ -99,13 +94,36 @@ export class Reader {
     const { view } = this.#sight;
     const fresh = events.filter((event) => !this.#shown.has(event));
     const viewOf = view.bind(this.#sight);
-    const keys = await this.#ports.subjectKeys.open(this.caller.tenant, neededKeys(fresh, viewOf));
+    const keys = await this.#ports.subjectKeys.open(this.#tenant, neededKeys(fresh, viewOf));
     for (const event of fresh) {
       const seen = viewOf(event.category, event.data_class);
       if (!seen) throw new Error('an event is shown that the reader does not see');
       this.#shown.set(event, showEvent(event, seen, keys, this.#ports.cipher));
     }
     return events.map((event) => this.#shown.get(event)!);
+  }
+}
+
+/** Somebody who asks now. */
+export class Reader extends Viewer {
+  readonly caller: Caller;
+  readonly #ports: ReaderPorts;
+  readonly #at: Circumstances;
+  readonly #sight: Sight;
+
+  private constructor(ports: ReaderPorts, caller: Caller, at: Circumstances, sight: Sight) {
+    super(ports, caller.tenant, sight);
+    this.#ports = ports;
+    this.caller = caller;
+    this.#at = at;
+    this.#sight = sight;
+  }
+
+  /** The reader behind a request. Throws what the guard throws. */
+  static async of(ports: ReaderPorts, request: HttpRequest): Promise<Reader> {
+    const at = circumstancesOf(request);
+    const caller = await ports.guard.require(request, 'events:read', at);
+    return new Reader(ports, caller, at, await ports.guard.sight(caller, at));
   }
 
   /**
