@@ -135,7 +135,7 @@ async function launch(launch: Launch): Promise<ChildProcess | string> {
       for (const line of text.split('\n')) if (line) launch.log(line);
       if (ready) return;
       said += text;
-      if (!said.includes('ready to accept connections')) return;
+      if (!/ready to accept (read-only )?connections/.test(said)) return;
       ready = true;
       // Neither the server nor its trace keeps a finished program alive.
       child.unref();

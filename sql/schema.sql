@@ -833,6 +833,15 @@ CREATE INDEX message_by_time ON record.message USING brin (stored_at);
 grant DELETE, INSERT, SELECT on record.message to trailkeep_app;
 grant INSERT, SELECT on record.message to trailkeep_recovery;
 
+create table record.pulse (
+  id smallint default 1 not null,
+  at timestamp with time zone not null,
+  constraint pulse_id_check CHECK ((id = 1)),
+  constraint pulse_pkey PRIMARY KEY (id)
+);
+alter table record.pulse owner to trailkeep_owner;
+grant SELECT on record.pulse to trailkeep_app;
+
 create table record.segment (
   segment_id uuid not null,
   key text not null,
@@ -1016,6 +1025,20 @@ $function$
 ;
 alter function archive.hot_months(date) owner to trailkeep_owner;
 grant execute on function archive.hot_months(date) to trailkeep_purger;
+
+CREATE OR REPLACE FUNCTION record.beat(least_ms integer)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  update record.pulse set at = clock_timestamp()
+    where id = (select id from record.pulse where at < clock_timestamp() - make_interval(secs => least_ms / 1000.0)
+      for update skip locked);
+$function$
+;
+alter function record.beat(integer) owner to trailkeep_owner;
+grant execute on function record.beat(integer) to trailkeep_app;
 
 CREATE OR REPLACE FUNCTION record.ensure_partitions(from_day date, months integer)
  RETURNS SETOF text

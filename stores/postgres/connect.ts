@@ -16,6 +16,12 @@ export interface ConnectOptions {
   readonly connectionsMax?: number;
   /** A statement that takes longer is ended: the caller is gone by then. */
   readonly statementMsMax?: number;
+  readonly connectSecondsMax?: number;
+}
+
+/** Where transactions are begun: a pool, or a choice between several. */
+export interface Transactions {
+  begin(mode: 'read write' | 'read only', fn: (tx: TransactionSql) => Promise<unknown>): Promise<unknown>;
 }
 
 const contextSecondsMax = 60;
@@ -46,7 +52,7 @@ export function connect(options: ConnectOptions): Sql {
     // Shorter than a Lambda's freeze: a connection that slept through one is often dead.
     idle_timeout: 60,
     max_lifetime: 30 * 60,
-    connect_timeout: 5,
+    connect_timeout: options.connectSecondsMax ?? 5,
     // Saves a query on each new connection; arrays travel as text instead.
     fetch_types: false,
     onnotice: () => {},
@@ -69,7 +75,7 @@ export function signContext(contextKey: Uint8Array, tenants: readonly string[], 
  * Statements that `fn` starts without awaiting travel together with the context: no round trip of its own.
  */
 export async function withTenants<T>(
-  sql: Sql,
+  sql: Transactions,
   contextKey: Uint8Array,
   tenants: readonly string[],
   now: Date,
@@ -78,17 +84,27 @@ export async function withTenants<T>(
 ): Promise<T> {
   const context = signContext(contextKey, tenants, now);
   try {
-    const work = sql.begin(mode, async (tx) => {
+    const work = sql.begin(mode, (tx) => {
       // execute() sends it now, before anything that fn sends; without it the order is that of the awaits.
       const signed = tx`select set_config('app.ctx', ${context}, true)`.execute();
-      const [, result] = await Promise.all([signed, fn(tx)]);
-      return { result };
+      return unlessLost(Promise.all([signed, fn(tx)]).then(([, result]) => ({ result })));
     });
     return ((await bounded(work)) as { result: T }).result;
   } catch (error) {
     throw asUnavailable(error);
   }
 }
+
+/**
+ * The work of a transaction; for ever pending when its connection is lost, which begin() itself rejects with. A callback
+ * that rejected as well would make postgres.js roll back on a socket that is gone, and that ends the process.
+ */
+export const unlessLost = <T>(work: Promise<T>): Promise<T> =>
+  work.catch((error: unknown) => {
+    const code = (error as { code?: unknown } | undefined)?.code;
+    if (code === 'CONNECTION_CLOSED' || code === 'CONNECTION_DESTROYED') return new Promise<never>(() => {});
+    throw error;
+  });
 
 /** For tables without tenants. Rejects with `Unavailable` when the database is down. */
 export async function asked<T>(query: PromiseLike<T>): Promise<T> {
