@@ -5,7 +5,7 @@ import { isToken } from '#core/event/token.ts';
 import type { Filter } from '#core/query/filter.ts';
 import type { CriticalEvents, Position } from '#core/query/ports.ts';
 import { actorsAsked } from './actor-column.ts';
-import { isUuid, withTenants } from './connect.ts';
+import { isUuid, type Transactions, withTenants } from './connect.ts';
 
 /** What timestamptz and RFC 3339 both can say. */
 const timeMin = Date.parse('0001-01-01T00:00:00Z');
@@ -13,7 +13,7 @@ const timeMax = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 const timestamp = (ms: number) => new Date(Math.min(timeMax, Math.max(timeMin, ms))).toISOString();
 
 /** Opens the critical events; what each method promises is in core/query/ports.ts. */
-export function createCriticalEvents(sql: Sql, contextKey: Uint8Array): CriticalEvents {
+export function createCriticalEvents(sql: Transactions, contextKey: Uint8Array): CriticalEvents {
   return {
     async page(tenant, filter, after, limit) {
       const rows = await withTenants(
