@@ -80,3 +80,15 @@ export function decodeLeafPlaces(bytes: Uint8Array): (number | undefined)[][] {
   if (reader.at !== bytes.length) throw new RangeError('the places of leaves have another length');
   return blocks;
 }
+
+/** Smallest and largest leaf; empty when there is none. */
+export function leafBounds(leaves: readonly (number | undefined)[]): { minLeaf?: number; maxLeaf?: number } {
+  let minLeaf = Number.POSITIVE_INFINITY;
+  let maxLeaf = Number.NEGATIVE_INFINITY;
+  for (const leaf of leaves) {
+    if (leaf === undefined) continue;
+    if (leaf < minLeaf) minLeaf = leaf;
+    if (leaf > maxLeaf) maxLeaf = leaf;
+  }
+  return maxLeaf < minLeaf ? {} : { minLeaf, maxLeaf };
+}

@@ -22,6 +22,42 @@ export interface BlockRange {
   readonly bytes: number;
 }
 
+/** Blocks one after the other into one gzip stream; what it holds is compressed. */
+export class GzipWriter {
+  /** Where the blocks lie, once `finish` has resolved. */
+  readonly offsets: BlockRange[] = [];
+  readonly #deflated: Promise<Uint8Array>[] = [];
+  #crc = 0;
+  #rawBytes = 0;
+
+  /** Bytes of the text so far. */
+  get rawBytes(): number {
+    return this.#rawBytes;
+  }
+
+  /** Takes a block; resolves when the next one may come. */
+  async add(text: string): Promise<void> {
+    const raw = Buffer.from(text);
+    this.#crc = crc32(raw, this.#crc);
+    this.#rawBytes += raw.length;
+    const deflated = deflateBlock(raw);
+    // A failure is told by whoever awaits it next.
+    deflated.catch(() => {});
+    await this.#deflated[this.#deflated.push(deflated) - 1 - lanes];
+  }
+
+  /** The whole object, in pieces that follow each other. */
+  async finish(): Promise<Uint8Array[]> {
+    const deflated = await Promise.all(this.#deflated);
+    let offset = header.length;
+    for (const { length } of deflated) {
+      this.offsets.push({ offset, bytes: length });
+      offset += length;
+    }
+    return [header, ...deflated, end, trailerOf(this.#crc, this.#rawBytes)];
+  }
+}
+
 /** Compresses blocks of text into one gzip stream; `offsets[i]` is where `blocks[i]` lies. */
 export async function compress(
   blocks: readonly string[],
@@ -46,10 +82,14 @@ export async function compress(
     offsets.push({ offset, bytes: length });
     offset += length;
   }
+  return { bytes: Buffer.concat([header, ...deflated, end, trailerOf(crc, size)]), offsets };
+}
+
+function trailerOf(crc: number, size: number): Buffer {
   const trailer = Buffer.alloc(8);
   trailer.writeUInt32LE(crc, 0);
   trailer.writeUInt32LE(size % 2 ** 32, 4);
-  return { bytes: Buffer.concat([header, ...deflated, end, trailer]), offsets };
+  return trailer;
 }
 
 /**

@@ -6,22 +6,15 @@
  * shows a segment when either of its two objects is there, and `remove` takes both.
  */
 import { createHash } from 'node:crypto';
-import {
-  DeleteObjectCommand,
-  GetObjectCommand,
-  HeadObjectCommand,
-  ListObjectsV2Command,
-  PutObjectCommand,
-  type S3Client,
-} from '@aws-sdk/client-s3';
+import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
 import type { Event } from '#core/event/event.ts';
-import { Problem } from '#core/event/problem.ts';
 import type { EventLine } from '#core/record/envelope.ts';
 import { segmentPrefix } from '#core/record/plan-segment.ts';
 import { Missing, type Segments } from '#core/record/ports.ts';
 import type { Segment, SegmentPlan } from '#core/record/segment.ts';
 import { nameOf, reach, statusOf } from '../aws/clients.ts';
 import { checked, isSegmentKey } from './names.ts';
+import { putOnce } from './put-once.ts';
 import { compress, inflateBlock } from './seekable-gzip.ts';
 import { decodeSidecar, encodeSidecar, segmentOf, sidecarKey } from './segment-index.ts';
 
@@ -137,28 +130,8 @@ export class S3Segments implements Segments {
     });
   }
 
-  async #put(Key: string, Body: Uint8Array, sha256: Buffer, ContentType: string): Promise<void> {
-    const ChecksumSHA256 = sha256.toString('base64');
-    const input = { Bucket: this.#bucket, Key, Body, ContentType, ChecksumSHA256, IfNoneMatch: '*' };
-    await reach(place, async () => {
-      try {
-        await this.#client.send(new PutObjectCommand(input));
-      } catch (error) {
-        if (statusOf(error) !== 412) throw error;
-        if (await this.#holds(Key, ChecksumSHA256)) return;
-        throw new Problem('conflict', `The segment ${Key} exists already.`, { cause: error });
-      }
-    });
-  }
-
-  /**
-   * The SDK tries again when an answer is lost, and the second try then meets the object that the first one put.
-   * The key is ours alone and fresh, so the same checksum means that our own bytes are there.
-   */
-  async #holds(Key: string, sha256: string): Promise<boolean> {
-    const input = { Bucket: this.#bucket, Key, ChecksumMode: 'ENABLED' } as const;
-    const head = await this.#client.send(new HeadObjectCommand(input));
-    return head.ChecksumSHA256 === sha256;
+  #put(Key: string, Body: Uint8Array, sha256: Buffer, ContentType: string): Promise<void> {
+    return putOnce(this.#client, place, { Bucket: this.#bucket, Key, Body, sha256, ContentType });
   }
 }
 

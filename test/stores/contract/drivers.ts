@@ -1,5 +1,11 @@
 /** Every driver of the record path against one cloud: the contract suites, and what needs a real queue to be seen. */
-import { CreateBucketCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  CopyObjectCommand,
+  CreateBucketCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { CreateTopicCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client-sns';
 import {
   CreateQueueCommand,
@@ -15,6 +21,7 @@ import { ed25519Type, formatVerifier } from '#core/proof/note.ts';
 import { planSegment } from '#core/record/plan-segment.ts';
 import { clientSettings } from '#stores/aws/clients.ts';
 import { nodeProofCrypto as crypto } from '#stores/crypto/proof-crypto.ts';
+import { S3ArchiveObjects } from '#stores/s3/archive-objects.ts';
 import { S3Claims } from '#stores/s3/claims.ts';
 import { S3Control, S3Publisher } from '#stores/s3/control.ts';
 import { getJson } from '#stores/s3/documents.ts';
@@ -31,6 +38,7 @@ import { SqsOutlet } from '#stores/sqs/outlet.ts';
 import { deriveKey, SsmSecrets } from '#stores/ssm/secrets.ts';
 import { tenantA, tenantB } from '#test/support/events.ts';
 import { idAt, linesOf } from '#test/support/lines.ts';
+import { archiveObjectsContract } from './archive-objects.ts';
 import { claimsContract } from './claims.ts';
 import { controlContract } from './control.ts';
 import { logStoreContract } from './log-store.ts';
@@ -90,6 +98,16 @@ export function driversContract(endpoint: () => string, { namesSource }: { reado
       const client = new SQSClient(settings());
       const { url } = await queue(client);
       return { outlet: new SqsOutlet(client, url), received: () => drain(client, url) };
+    });
+  });
+
+  describe('archive files on S3', () => {
+    archiveObjectsContract(async () => {
+      const { client, Bucket } = await bucket();
+      const StorageClass = 'DEEP_ARCHIVE';
+      const freeze = (Key: string) =>
+        client.send(new CopyObjectCommand({ Bucket, Key, CopySource: `${Bucket}/${Key}`, StorageClass }));
+      return { objects: new S3ArchiveObjects(client, Bucket), freeze };
     });
   });
 
