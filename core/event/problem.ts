@@ -47,9 +47,15 @@ export const problemKinds = {
   proof_unavailable: { status: 409, title: 'The log has no leaf for it' },
   range_too_large: { status: 422, title: 'The range holds too many leaves for one answer' },
   recovery_stuck: { status: 409, title: 'The log cannot be recovered as things are' },
+  // Exports
+  export_pending: { status: 409, title: 'The export is not built yet' },
+  export_incomplete: { status: 409, title: 'A part of the trail could not be read for the export' },
   // Asking
   filter_invalid: { status: 400, title: 'A filter cannot be understood' },
   cursor_invalid: { status: 400, title: 'The cursor cannot be used' },
+  feed_expired: { status: 410, title: 'The feed does not go back that far' },
+  archived: { status: 409, title: 'It is archived and must be restored first' },
+  stored_damaged: { status: 500, title: 'What is stored is not what was written' },
   request_invalid: { status: 400, title: 'The request does not have the right shape' },
   schema_invalid: { status: 400, title: 'The JSON Schema cannot be registered' },
   role_invalid: { status: 422, title: 'The role cannot be put' },

@@ -40,6 +40,8 @@ export class Merge {
   readonly #after: Position;
   readonly #limit: number;
   readonly #ids = new Set<string>();
+  /** All sources have passed it. */
+  #proven: Position = start;
   /** Offered and not yet proven, in order; never more than the page can still take, and one to know of more. */
   readonly #waiting: Waiting[] = [];
 
@@ -57,10 +59,14 @@ export class Merge {
     return this.#waiting.length > 0;
   }
 
-  /** Takes an event from any source, in any order. What lies before the cursor or is there already is dropped. */
+  /**
+   * Takes an event from any source, in any order. What lies before the cursor or is there already is dropped, and what
+   * lies where all sources have passed: it left already, or was committed since.
+   */
   offer(event: Event): void {
     const at = positionOf(event);
     if (comparePositions(at, this.#after) <= 0 || this.#ids.has(event.id)) return;
+    if (comparePositions(at, this.#proven) <= 0) return;
     const room = this.#limit - this.page.length + 1;
     const worst = this.#waiting.at(-1);
     if (this.#waiting.length >= room) {
@@ -81,6 +87,7 @@ export class Merge {
 
   /** Lets go what lies at or before the position that all sources have passed, until the page is full. */
   release(proven: Position): void {
+    if (comparePositions(proven, this.#proven) > 0) this.#proven = proven;
     let count = 0;
     while (
       count < this.#waiting.length &&

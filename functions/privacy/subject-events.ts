@@ -13,9 +13,9 @@ import { thirdPartyText } from '#core/privacy/sealed.ts';
 import type { Filter } from '#core/query/filter.ts';
 import { matcher } from '#core/query/matches.ts';
 import { positionOf } from '#core/query/merge.ts';
-import type { BlockReader, Catalogue, CriticalEvents, Position } from '#core/query/ports.ts';
+import type { BlockReader, Catalogue, CriticalEvents, PartPosition, Position } from '#core/query/ports.ts';
 import { blockTest, timeRange } from '#core/query/prune.ts';
-import type { SegmentPart } from '#core/record/segment.ts';
+import type { Part } from '#core/record/segment.ts';
 
 export interface SubjectEventsPorts {
   readonly critical: CriticalEvents;
@@ -72,8 +72,13 @@ export function createSubjectEvents(ports: SubjectEventsPorts): SubjectEvents {
 }
 
 async function* both(ports: SubjectEventsPorts, tenant: string, filter: Filter): AsyncIterable<PlacedEvent> {
-  yield* critical(ports, tenant, filter);
-  yield* bulk(ports, tenant, filter);
+  const ids = new Set<string>();
+  for await (const placed of critical(ports, tenant, filter)) {
+    ids.add(placed.event.id);
+    yield placed;
+  }
+  // Critical events that are about to leave Postgres are in the archive already.
+  for await (const placed of bulk(ports, tenant, filter)) if (!ids.has(placed.event.id)) yield placed;
 }
 
 async function* critical(ports: SubjectEventsPorts, tenant: string, filter: Filter): AsyncIterable<PlacedEvent> {
@@ -87,28 +92,43 @@ async function* critical(ports: SubjectEventsPorts, tenant: string, filter: Filt
   }
 }
 
+/**
+ * In segments and archive files. When the archive changes between two pages of the catalogue, what was moved may have
+ * passed us: the list begins again, and what was found before is left out.
+ */
 async function* bulk(ports: SubjectEventsPorts, tenant: string, filter: Filter): AsyncIterable<PlacedEvent> {
   const passes = matcher(filter);
   const wanted = blockTest(filter, undefined);
-  for (let before: { maxTime: number; seq: bigint } | undefined; ; ) {
-    const parts = await ports.catalogue.parts(tenant, timeRange(filter, undefined), before, partsPerPage);
-    for (const part of parts) {
+  const range = timeRange(filter, undefined);
+  const found = new Set<string>();
+  let version: string | undefined;
+  let before: PartPosition | undefined;
+  for (;;) {
+    const page = await ports.catalogue.parts(tenant, range, before, partsPerPage);
+    if (version !== undefined && page.version !== version) {
+      version = undefined;
+      before = undefined;
+      continue;
+    }
+    version = page.version;
+    for (const part of page.parts) {
       const blocks = inOrder(part).filter(wanted);
       if (blocks.length === 0) continue;
-      // A segment that is gone is an error here: who asks for all of its data must not be given less without a word.
+      // What cannot be read is an error here: who asks for all of its data must not be given less without a word.
       for (const text of await ports.blocks.read(part, blocks)) {
         for (const event of eventsOf(text)) {
-          if (event.tenant === tenant && passes(event)) yield { place: 'bulk', event };
+          if (event.tenant !== tenant || !passes(event) || found.has(event.id)) continue;
+          found.add(event.id);
+          yield { place: 'bulk', event };
         }
       }
     }
-    const last = parts.at(-1);
-    if (!last || parts.length < partsPerPage) return;
-    before = { maxTime: last.maxTime, seq: last.seq };
+    if (page.next === undefined) return;
+    before = page.next;
   }
 }
 
-const inOrder = (part: SegmentPart) => part.blocks.toSorted((a, b) => a.offset - b.offset);
+const inOrder = (part: Part) => part.blocks.toSorted((a, b) => a.offset - b.offset);
 const eventsOf = (text: string): Event[] =>
   text
     .split('\n')

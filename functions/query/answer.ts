@@ -1,13 +1,16 @@
 /**
- * One question over both tiers: Aurora's critical events and the bulk blocks in S3, merged newest first.
+ * One question over all that is stored: Aurora's critical events and the blocks in S3, merged newest first.
  *
  * What can go wrong: too much to read (the page ends early, says so, and its cursor goes on from the last
- * proven position), a segment that is gone (named in the answer), the same event in two places (one is kept).
+ * proven position), a file that is gone, in Glacier or damaged (named in the answer), the same event in two places (one
+ * is kept), critical events that leave Aurora while the question is under way (the list of parts begins again).
  */
 import type { Event } from '#core/event/event.ts';
+import type { Gaps } from '#core/query/gaps.ts';
 import { matcher } from '#core/query/matches.ts';
 import { comparePositions, end, first, Merge, positionOf, start } from '#core/query/merge.ts';
 import type { BlockReader, Catalogue, CriticalEvents, Position } from '#core/query/ports.ts';
+import { timeRange } from '#core/query/prune.ts';
 import { BlockSource, type Offer, type Question } from './block-source.ts';
 
 export interface AnswerPorts {
@@ -30,12 +33,13 @@ export interface Answer {
   readonly events: readonly Event[];
   /** Where the next page goes on; undefined when there is nothing more. */
   readonly next: Position | undefined;
-  /** False when the budget ended before the page was full, or a segment is missing. */
+  /** False when the budget ended before the page was full, or something could not be read. */
   readonly complete: boolean;
   readonly scannedBytes: number;
+  /** When the budget ended: about how many bytes lie ahead of the next page, as far as the question reaches. */
+  readonly toScanBytes?: number;
   readonly sources: { readonly critical: { rows: number }; readonly bulk: { parts: number; blocks: number } };
-  /** Keys of segments that the catalogue names and S3 does not have. */
-  readonly missing: readonly string[];
+  readonly gaps: Gaps;
 }
 
 /** Fewer round trips for sparse filters, and a page of large rows still fits the memory. */
@@ -55,9 +59,16 @@ export async function answer(ports: AnswerPorts, question: Question, budget: Bud
   const scannedBytes = () => critical.bytes + bulk.bytes;
 
   let outOfBudget = false;
+  let proven = after ?? start;
   await Promise.all([critical.advance(), bulk.advance(budget.bytesMax)]);
   for (;;) {
-    const proven = first(critical.frontier, bulk.frontier);
+    if (critical.hotFloor > bulk.hotFloor) {
+      // Rows were dropped after the list of parts was made, so neither of the two has their events.
+      bulk.restart(proven);
+      await bulk.advance(budget.bytesMax - scannedBytes());
+      continue;
+    }
+    proven = first(critical.frontier, bulk.frontier);
     merge.release(proven);
     if (merge.full || proven === end) break;
     // A page always gets somewhere: else a caller would go round in circles with one cursor.
@@ -68,17 +79,18 @@ export async function answer(ports: AnswerPorts, question: Question, budget: Bud
     if (comparePositions(critical.frontier, bulk.frontier) <= 0) await critical.advance();
     else await bulk.advance(budget.bytesMax - scannedBytes());
   }
-  const proven = first(critical.frontier, bulk.frontier);
   const done = proven === end && !merge.more;
   const next = merge.full ? merge.last : proven;
-  const missing = [...bulk.missing].sort();
+  const range = timeRange(question.filter, next);
+  const toScanBytes = outOfBudget ? await ports.catalogue.bytesWithin(question.tenant, range) : undefined;
   return {
     events: merge.page,
     next: done ? undefined : next,
-    complete: !outOfBudget && missing.length === 0,
+    complete: !outOfBudget && bulk.gaps.none,
     scannedBytes: scannedBytes(),
+    ...(toScanBytes === undefined ? {} : { toScanBytes }),
     sources: { critical: { rows: critical.rows }, bulk: { parts: bulk.parts, blocks: bulk.blocksRead } },
-    missing,
+    gaps: bulk.gaps,
   };
 }
 
@@ -87,6 +99,8 @@ class CriticalSource {
   frontier: Position = start;
   bytes = 0;
   rows = 0;
+  /** As of the newest page: rows with smaller ids may have been dropped before it was read. */
+  hotFloor = '';
   readonly #critical: CriticalEvents;
   readonly #question: Question;
   readonly #offer: Offer;
@@ -106,6 +120,7 @@ class CriticalSource {
     const { tenant, filter } = this.#question;
     const page = await this.#critical.page(tenant, filter, this.#after, this.#limit);
     this.#limit = rowsPerPageMax;
+    this.hotFloor = page.hotFloor;
     this.bytes += page.bytes;
     this.rows += page.events.length;
     await this.#offer(page.events);

@@ -1,13 +1,25 @@
 /**
- * Bulk events: the catalogue's parts by their newest time, their blocks by the same, read in growing rounds.
+ * Events in segments and archive files: the catalogue's parts by their newest time, their blocks by the same, read in
+ * growing rounds.
+ *
+ * The catalogue is read in pages, and between two of them a compaction or a merge may move events that were not read
+ * yet: away from a part further down, into a part whose newest time lies above the place where the list goes on. Such
+ * events would be lost. So each page is one snapshot and names the archive's version; the version counts every
+ * transaction that adds files (sql/migrations/0012_archive.sql). Pages of one version are pages of one list. When the
+ * version has changed, the list begins again at the frontier: every event that was there when the question began and
+ * lies before the frontier was offered already, and every other one is in the new list, whatever part it is in now.
+ * What is read twice that way is one event to Merge, which goes by ids. Objects that a flip took out of the catalogue
+ * stay for at least an hour, so a block of the old list can be read to the end.
  */
 import type { Event } from '#core/event/event.ts';
 import type { Filter } from '#core/query/filter.ts';
-import { beforeTime, end, start } from '#core/query/merge.ts';
-import type { BlockReader, Catalogue, Position } from '#core/query/ports.ts';
+import { Gaps } from '#core/query/gaps.ts';
+import { beforeTime, comparePositions, end, start } from '#core/query/merge.ts';
+import type { BlockReader, Catalogue, PartPosition, Position } from '#core/query/ports.ts';
 import { blockTest, timeRange } from '#core/query/prune.ts';
-import { Missing } from '#core/record/ports.ts';
-import type { Block, SegmentPart } from '#core/record/segment.ts';
+import { Unavailable } from '#core/record/ports.ts';
+import type { Block, Part } from '#core/record/segment.ts';
+import { readBlocks } from './read-blocks.ts';
 
 /** What is asked, and where the answer goes on. */
 export interface Question {
@@ -25,7 +37,7 @@ export interface Question {
 export type Offer = (events: readonly Event[]) => Promise<void>;
 
 interface Unread {
-  readonly part: SegmentPart;
+  readonly part: Part;
   readonly block: Block;
 }
 
@@ -36,22 +48,30 @@ const blocksPerRoundMin = 2;
 const blocksPerRoundMax = 128;
 /** S3 reads at once: more would only wait for this function's one core to inflate. */
 const readsAtOnce = 6;
+/** A list that never comes to its second page before the archive changes again is read from replicas that disagree. */
+const restartsMax = 20;
 
 export class BlockSource {
   frontier: Position = start;
   bytes = 0;
   parts = 0;
   blocksRead = 0;
-  readonly missing = new Set<string>();
+  readonly gaps = new Gaps();
+  /** As of the list's first page: critical events from here on are not looked for in parts. */
+  hotFloor = '';
   readonly #catalogue: Catalogue;
   readonly #reader: BlockReader;
   readonly #question: Question;
   readonly #offer: Offer;
-  readonly #wanted: (block: Block) => boolean;
+  /** Where the list begins. */
+  #after: Position | undefined;
+  #wanted: (block: Block) => boolean;
   /** By maxTime, oldest first, so that the newest is taken from the end. */
   #unread: Unread[] = [];
-  /** Where the catalogue goes on; every part that is not loaded is at most as new. */
-  #before: { readonly maxTime: number; readonly seq: bigint } | undefined;
+  #version: string | undefined;
+  #restarts = 0;
+  /** Where the list goes on; every part that is not loaded is at most as new. */
+  #before: PartPosition | undefined;
   #partsExhausted = false;
   #round = blocksPerRoundMin;
 
@@ -60,7 +80,21 @@ export class BlockSource {
     this.#reader = reader;
     this.#question = question;
     this.#offer = offer;
+    this.#after = question.after;
     this.#wanted = blockTest(question.filter, question.after);
+  }
+
+  /** Begins the list again at a position before which every event was offered, by this source or by another. */
+  restart(at: Position): void {
+    this.#restarts++;
+    if (this.#restarts > restartsMax) throw new Unavailable('the catalogue');
+    this.frontier = at;
+    this.#after = comparePositions(at, this.#question.after ?? start) > 0 ? at : this.#question.after;
+    this.#wanted = blockTest(this.#question.filter, this.#after);
+    this.#unread = [];
+    this.#before = undefined;
+    this.#version = undefined;
+    this.#partsExhausted = false;
   }
 
   /** Reads one round of blocks, or one page of the catalogue when no block is known to be the newest. */
@@ -79,17 +113,24 @@ export class BlockSource {
   }
 
   async #loadParts(): Promise<void> {
-    const { tenant, filter, after } = this.#question;
-    const range = timeRange(filter, after);
+    const { tenant, filter } = this.#question;
+    const range = timeRange(filter, this.#after);
     if (range.from > range.to) {
+      this.hotFloor = '~';
       this.#partsExhausted = true;
       return;
     }
     const page = await this.#catalogue.parts(tenant, range, this.#before, partsPerPage);
-    const last = page.at(-1);
-    if (last) this.#before = { maxTime: last.maxTime, seq: last.seq };
-    if (page.length < partsPerPage) this.#partsExhausted = true;
-    for (const part of page) {
+    if (this.#version !== undefined && page.version !== this.#version) {
+      this.restart(this.frontier);
+      await this.#loadParts();
+      return;
+    }
+    if (this.#version === undefined) this.hotFloor = page.hotFloor;
+    this.#version = page.version;
+    this.#before = page.next;
+    this.#partsExhausted = page.next === undefined;
+    for (const part of page.parts) {
       const blocks = part.blocks.filter(this.#wanted);
       if (blocks.length > 0) this.parts++;
       for (const block of blocks) this.#unread.push({ part, block });
@@ -114,19 +155,13 @@ export class BlockSource {
     await Promise.all(Array.from({ length: Math.min(readsAtOnce, queue.length) }, lane));
   }
 
-  async #readPart(part: SegmentPart, chosen: readonly Unread[]): Promise<void> {
+  async #readPart(part: Part, chosen: readonly Unread[]): Promise<void> {
     const blocks = chosen.map(({ block }) => block).sort((a, b) => a.offset - b.offset);
-    let texts: readonly string[];
-    try {
-      texts = await this.#reader.read(part, blocks);
-    } catch (error) {
-      if (!(error instanceof Missing)) throw error;
-      this.missing.add(part.key);
-      return;
+    for await (const { block, events } of readBlocks(this.#reader, part, blocks, this.gaps)) {
+      this.blocksRead++;
+      this.bytes += block.bytes;
+      await this.#offer(events);
     }
-    this.blocksRead += blocks.length;
-    for (const { bytes } of blocks) this.bytes += bytes;
-    for (const text of texts) await this.#offer(eventsOf(text));
   }
 
   #moveFrontier(): void {
@@ -134,17 +169,8 @@ export class BlockSource {
       this.#unread.at(-1)?.block.maxTime ?? Number.NEGATIVE_INFINITY,
       this.#partsExhausted ? Number.NEGATIVE_INFINITY : (this.#before?.maxTime ?? Number.POSITIVE_INFINITY),
     );
-    this.frontier = newest === Number.NEGATIVE_INFINITY ? end : beforeTime(newest);
+    const at = newest === Number.NEGATIVE_INFINITY ? end : beforeTime(newest);
+    // After a restart parts are known again that reach above what was read already.
+    if (comparePositions(at, this.frontier) > 0) this.frontier = at;
   }
-}
-
-/** The events of a block's text. Stored lines are canonical JSON that accept has checked. */
-export function eventsOf(text: string): Event[] {
-  const events: Event[] = [];
-  let from = 0;
-  for (let to = text.indexOf('\n'); to >= 0; to = text.indexOf('\n', from)) {
-    events.push(JSON.parse(text.slice(from, to)) as Event);
-    from = to + 1;
-  }
-  return events;
 }

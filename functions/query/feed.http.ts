@@ -3,31 +3,34 @@
  *
  * Whoever follows the cursor misses nothing, not even an event whose time is long past; an event may come
  * twice. The cursor is a commit number and a place inside that commit, so an empty page answers with the
- * cursor it was asked with, and the next poll goes on from there.
+ * cursor it was asked with, and the next poll goes on from there. The feed goes back some weeks: a cursor from before is
+ * refused, and a feed that begins anew says since when it goes.
  */
 import type { Event } from '#core/event/event.ts';
 import { Problem, problemOf } from '#core/event/problem.ts';
 import { feedCursor, readFeedCursor } from '#core/query/cursor.ts';
 import { canonicalFilter, confine } from '#core/query/filter.ts';
+import { Gaps } from '#core/query/gaps.ts';
 import { matcher } from '#core/query/matches.ts';
 import { nearest } from '#core/query/nearest.ts';
 import type { BlockReader, Catalogue, FeedPosition } from '#core/query/ports.ts';
-import { Missing } from '#core/record/ports.ts';
 import type { Block, SegmentPart } from '#core/record/segment.ts';
 import { onHttp } from '#functions/runtime/http.ts';
 import {
   openBlocks,
-  openCatalogue,
   openCipher,
   openCursorKey,
   openGuard,
   openHmac,
+  openReads,
   openRecorder,
   openSubjectKeys,
 } from '#functions/runtime/open.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
-import { eventsOf } from './block-source.ts';
+import { reading } from './consistency.ts';
 import { pageBody, pageBytesMax } from './cut-page.ts';
+import { gapsBody } from './gaps-body.ts';
+import { readBlocks } from './read-blocks.ts';
 import { isRecordOfReading, Reader, type ReaderPorts } from './reader.ts';
 
 export interface FeedPorts extends ReaderPorts {
@@ -61,18 +64,20 @@ export async function feed(ports: FeedPorts, request: HttpRequest): Promise<Http
   }
   const wanted = (event: Event) => isWithin(event) && reader.sees(event);
   const page = new Page(limit, from, reader, wanted, request.now.getTime() + scanMsMax, ports.clock);
-  const missing: string[] = [];
+  const gaps = new Gaps();
+  let since: Date | undefined;
   for (let more = true; more && !page.ended; ) {
-    const parts = await ports.catalogue.partsAfter(caller.tenant, page.at.seq, partsPerPage);
+    const { parts, releasedSeq } = await ports.catalogue.partsAfter(caller.tenant, page.at.seq, partsPerPage);
+    if (page.at.seq < releasedSeq) {
+      since ??= await ports.catalogue.feedSince(caller.tenant);
+      if (after !== undefined) throw expired(since);
+      page.passTo(releasedSeq);
+      continue;
+    }
     more = parts.length === partsPerPage;
     for (const part of parts) {
       if (page.ended) break;
-      await readPart(ports.blocks, part, page).catch((error: unknown) => {
-        if (!(error instanceof Missing)) throw error;
-        // Named and passed over: a segment that is gone must not hold a poller up for ever.
-        missing.push(part.key);
-        page.passPart(part);
-      });
+      await readPart(ports.blocks, part, page, gaps);
     }
   }
   const next = feedCursor(mac, caller.tenant, bounds, page.at);
@@ -84,24 +89,39 @@ export async function feed(ports: FeedPorts, request: HttpRequest): Promise<Http
   return {
     status: 200,
     headers: { 'content-type': 'application/json', link: `</v1/events/feed?${query}>; rel="next"` },
-    body: pageBody(page.texts, { next, ...(missing.length === 0 ? {} : { missing }) }),
+    body: pageBody(page.texts, { next, ...(since ? { since: since.toISOString() } : {}), ...gapsBody(gaps) }),
   };
 }
 
+function expired(since: Date | undefined): Problem {
+  const from = since === undefined ? 'what comes next' : since.toISOString();
+  return new Problem(
+    'feed_expired',
+    `The cursor is older than what the feed has, which begins with ${from}. Start without a cursor, and take what was ` +
+      'stored before from GET /v1/events or POST /v1/exports.',
+    { extensions: since === undefined ? {} : { since: since.toISOString() } },
+  );
+}
+
 /** Blocks of a part from the page's place on, one at a time: pages are mostly smaller than blocks. */
-async function readPart(reader: BlockReader, part: SegmentPart, page: Page): Promise<void> {
+async function readPart(reader: BlockReader, part: SegmentPart, page: Page, gaps: Gaps): Promise<void> {
   const blocks: readonly Block[] = part.blocks.toSorted((a, b) => a.offset - b.offset);
   let first = 0;
   for (const block of blocks) {
     if (page.ended) return;
     if (page.at.offset < first + block.events) {
-      const [text] = await reader.read(part, [block]);
-      const events = eventsOf(text!);
-      await page.take(events.slice(page.at.offset - first));
+      let isRead = false;
+      for await (const { events } of readBlocks(reader, part, [block], gaps)) {
+        isRead = true;
+        await page.take(events.slice(page.at.offset - first));
+      }
+      // Named and passed over: what is gone or damaged must not hold a poller up for ever.
+      if (!isRead) page.passBlock(first + block.events);
+      if (gaps.missing.includes(part.key)) break;
     }
     first += block.events;
   }
-  if (page.at.offset >= first) page.passPart(part);
+  if (page.at.offset >= first || gaps.missing.includes(part.key)) page.passTo(part.seq);
 }
 
 /** What goes into one answer, and where the next one begins. */
@@ -157,8 +177,13 @@ class Page {
     }
   }
 
-  passPart(part: SegmentPart): void {
-    this.at = { seq: part.seq, offset: 0 };
+  /** Parts up to `seq` are done with. */
+  passTo(seq: bigint): void {
+    this.at = { seq, offset: 0 };
+  }
+
+  passBlock(offset: number): void {
+    this.at = { seq: this.at.seq, offset };
   }
 }
 
@@ -189,8 +214,8 @@ function feedQuery(query: URLSearchParams): {
   return { after: query.get('after') ?? undefined, limit: Number(limit), reads: reads === 'include' };
 }
 
-export const handler = onHttp(feed, {
-  catalogue: openCatalogue,
+export const handler = onHttp(reading(feed), {
+  reads: openReads,
   blocks: openBlocks,
   clock: () => Date.now,
   cursorKey: openCursorKey,

@@ -2,7 +2,8 @@
  * Search: one filter, one cursor, both tiers.
  *
  * What can go wrong: a filter that we do not know (refused and named), a cursor of another question or tenant
- * (refused), too much to read (complete: false and a cursor that goes on). Never a silent truncation.
+ * (refused), too much to read (complete: false, how much is left, and a cursor that goes on), files in Glacier or damaged
+ * (complete: false, and named). Never a silent truncation.
  */
 
 import * as z from 'zod';
@@ -10,23 +11,25 @@ import type { Event } from '#core/event/event.ts';
 import { problemOf } from '#core/event/problem.ts';
 import { readSearchCursor, searchCursor } from '#core/query/cursor.ts';
 import { canonicalFilter, confine, matchesNothing, parseFilter, parseSearch } from '#core/query/filter.ts';
+import { Gaps } from '#core/query/gaps.ts';
 import { positionOf } from '#core/query/merge.ts';
 import type { Position } from '#core/query/ports.ts';
 import { jsonBody, onHttp } from '#functions/runtime/http.ts';
 import {
   openBlocks,
-  openCatalogue,
   openCipher,
-  openCritical,
   openCursorKey,
   openGuard,
   openHmac,
+  openReads,
   openRecorder,
   openSubjectKeys,
 } from '#functions/runtime/open.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
 import { type Answer, type AnswerPorts, answer } from './answer.ts';
+import { reading } from './consistency.ts';
 import { cutPage, pageBody } from './cut-page.ts';
+import { gapsBody, hintsBody } from './gaps-body.ts';
 import { Reader, type ReaderPorts, recordedFilter, recordsOfReading } from './reader.ts';
 
 export interface SearchPorts extends AnswerPorts, ReaderPorts {
@@ -45,7 +48,7 @@ const nothing: Answer = {
   complete: true,
   scannedBytes: 0,
   sources: { critical: { rows: 0 }, bulk: { parts: 0, blocks: 0 } },
-  missing: [],
+  gaps: new Gaps(),
 };
 
 export async function search(ports: SearchPorts, request: HttpRequest): Promise<HttpResponse> {
@@ -88,15 +91,16 @@ export async function search(ports: SearchPorts, request: HttpRequest): Promise<
       complete: found.complete,
       scanned_bytes: found.scannedBytes,
       sources: found.sources,
-      ...(found.missing.length === 0 ? {} : { missing: found.missing }),
+      ...(found.toScanBytes === undefined ? {} : { to_scan_bytes: found.toScanBytes }),
+      ...gapsBody(found.gaps),
+      ...hintsBody(found),
       ...(reader.leftOut ? { left_out: [recordsOfReading] } : {}),
     }),
   };
 }
 
-export const handler = onHttp(search, {
-  critical: openCritical,
-  catalogue: openCatalogue,
+export const handler = onHttp(reading(search), {
+  reads: openReads,
   blocks: openBlocks,
   clock: () => Date.now,
   cursorKey: openCursorKey,

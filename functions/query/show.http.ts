@@ -8,22 +8,23 @@ import type { Event } from '#core/event/event.ts';
 import { Problem } from '#core/event/problem.ts';
 import { isUuid } from '#core/event/uuid.ts';
 import { confine } from '#core/query/filter.ts';
+import { Gaps } from '#core/query/gaps.ts';
 import { matches } from '#core/query/matches.ts';
 import type { BlockReader, Catalogue, CriticalEvents } from '#core/query/ports.ts';
 import { keyOf, mayContain } from '#core/record/membership.ts';
-import { Missing } from '#core/record/ports.ts';
 import { onHttp } from '#functions/runtime/http.ts';
 import {
   openBlocks,
-  openCatalogue,
   openCipher,
-  openCritical,
   openGuard,
+  openReads,
   openRecorder,
   openSubjectKeys,
 } from '#functions/runtime/open.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
-import { eventsOf } from './block-source.ts';
+import { readingOne } from './consistency.ts';
+import { unreadable } from './gaps-body.ts';
+import { readBlocks } from './read-blocks.ts';
 import { Reader, type ReaderPorts } from './reader.ts';
 
 export interface ShowPorts extends ReaderPorts {
@@ -47,34 +48,25 @@ export async function show(ports: ShowPorts, request: HttpRequest): Promise<Http
 }
 
 async function findEvent(ports: ShowPorts, tenant: string, id: string): Promise<Event | undefined> {
+  // Postgres first: what leaves it meanwhile is in the catalogue by then.
   const critical = await ports.critical.get(tenant, id);
   if (critical) return critical;
-  let missing: Missing | undefined;
+  const gaps = new Gaps();
   for (const part of await ports.catalogue.partsWithId(tenant, id)) {
     const blocks = part.blocks.filter((block) => mayContain(block.filter, keyOf('id', id)));
     if (blocks.length === 0) continue;
-    try {
-      const texts = await ports.blocks.read(part, blocks);
-      const found = texts.flatMap(eventsOf).find((event) => event.id === id);
+    for await (const { events } of readBlocks(ports.blocks, part, blocks, gaps)) {
+      const found = events.find((event) => event.id === id);
       if (found) return found;
-    } catch (error) {
-      if (!(error instanceof Missing)) throw error;
-      missing = error;
     }
   }
-  // The event may be in the segment that cannot be read: "not found" would be a guess.
-  if (missing) {
-    throw new Problem('unavailable', 'A segment that may hold this event cannot be read now.', {
-      retryAfterSeconds: 60,
-      cause: missing,
-    });
-  }
+  // The event may be where nobody can read it: "not found" would be a guess.
+  if (!gaps.none) throw unreadable(gaps);
   return undefined;
 }
 
-export const handler = onHttp(show, {
-  critical: openCritical,
-  catalogue: openCatalogue,
+export const handler = onHttp(readingOne(show), {
+  reads: openReads,
   blocks: openBlocks,
   guard: openGuard,
   subjectKeys: openSubjectKeys,

@@ -37,19 +37,16 @@ export function createCatalogue(sql: Transactions, contextKey: Uint8Array): Cata
 
     partsWithId: async (tenant, id) =>
       isUuid(id)
-        ? read(tenant, async (tx) =>
-            (await partsWithIdQuery(tx, tenant, id)).map((row) => placedPart(row).part),
-          )
+        ? read(tenant, async (tx) => (await partsWithIdQuery(tx, tenant, id)).map((row) => placedPart(row).part))
         : [],
 
     partsAfter: (tenant, after, limit) =>
       read(tenant, async (tx) => {
         // In this order: parts that were released before they were read are told by what is read after them.
-        const [rows, [progress]] = await Promise.all([
-          tx`select ${segmentColumns(tx)} where p.tenant_id = ${tenant} and p.seq > ${String(after)}
-            order by p.seq limit ${limit}`,
-          tx`select released_seq from archive.progress where tenant_id = ${tenant}`,
-        ]);
+        const parts = tx`select ${segmentColumns(tx)} where p.tenant_id = ${tenant} and p.seq > ${String(after)}
+            order by p.seq limit ${limit}`.execute();
+        const released = tx`select released_seq from archive.progress where tenant_id = ${tenant}`;
+        const [rows, [progress]] = await Promise.all([parts, released]);
         return { parts: rows.map(partOf), releasedSeq: BigInt(progress?.released_seq ?? 0) };
       }),
 
@@ -75,16 +72,22 @@ export function createCatalogue(sql: Transactions, contextKey: Uint8Array): Cata
 const compactedSeq = (tx: Sql | TransactionSql, tenant: string) =>
   tx`coalesce((select compacted_seq from archive.progress where tenant_id = ${tenant}), 0)`;
 
-const segmentColumns = (tx: Sql | TransactionSql) => tx`p.tenant_id, p.segment_id, p.seq, p.tier, s.key, p.events, p.min_time,
+const segmentColumns = (
+  tx: Sql | TransactionSql,
+) => tx`p.tenant_id, p.segment_id, p.seq, p.tier, s.key, p.events, p.min_time,
     p.max_time, p.min_id, p.max_id, p.blocks
     from record.segment_part p join record.segment s using (segment_id)`;
 
 /** Both kinds of parts with the same columns: a `place` that orders those of one time, and its number in a file. */
-const fromSegments = (tx: Sql | TransactionSql) => tx`select 's' || lpad(p.seq::text, 20, '0') as place, null::uuid as file_id,
+const fromSegments = (
+  tx: Sql | TransactionSql,
+) => tx`select 's' || lpad(p.seq::text, 20, '0') as place, null::uuid as file_id,
     p.segment_id, p.seq, null::int as number, p.tenant_id, p.tier, s.key, p.events, p.min_time, p.max_time, p.min_id,
     p.max_id, p.blocks
     from record.segment_part p join record.segment s using (segment_id)`;
-const fromFiles = (tx: Sql | TransactionSql) => tx`select 'c' || c.file_id::text || lpad(c.number::text, 10, '0') as place,
+const fromFiles = (
+  tx: Sql | TransactionSql,
+) => tx`select 'c' || c.file_id::text || lpad(c.number::text, 10, '0') as place,
     c.file_id, null::uuid as segment_id, null::bigint as seq, c.number, c.tenant_id, c.tier, f.key, c.events, c.min_time,
     c.max_time, c.min_id, c.max_id, c.blocks
     from archive.chunk c join archive.file f using (tenant_id, file_id)`;
@@ -150,7 +153,10 @@ function placeOf({ place }: PartPosition): { readonly seq?: string; readonly fil
 const whole = (ms: number) => String(BigInt(Math.trunc(Math.min(8.64e15, Math.max(-8.64e15, ms)))));
 
 /** A part of either kind, and where the list goes on after it. */
-export function placedPart(row: Row): { readonly part: Part; readonly position: PartPosition } {
+export function placedPart(row: Row): {
+  readonly part: Part & Partial<Pick<ArchiveChunk, 'number'>>;
+  readonly position: PartPosition;
+} {
   const position = { maxTime: Number(row.max_time), place: String(row.place) };
   // The leaves of a chunk are for proofs alone.
   return { part: row.file_id === null ? partOf(row) : { ...shared(row), number: row.number }, position };

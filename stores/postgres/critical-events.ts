@@ -6,6 +6,7 @@ import type { Filter } from '#core/query/filter.ts';
 import type { CriticalEvents, Position } from '#core/query/ports.ts';
 import { actorsAsked } from './actor-column.ts';
 import { isUuid, type Transactions, withTenants } from './connect.ts';
+import { hotFloorNow } from './hot-floor.ts';
 
 /** What timestamptz and RFC 3339 both can say. */
 const timeMin = Date.parse('0001-01-01T00:00:00Z');
@@ -16,12 +17,16 @@ const timestamp = (ms: number) => new Date(Math.min(timeMax, Math.max(timeMin, m
 export function createCriticalEvents(sql: Transactions, contextKey: Uint8Array): CriticalEvents {
   return {
     async page(tenant, filter, after, limit) {
-      const rows = await withTenants(
+      const [rows, hotFloor] = await withTenants(
         sql,
         contextKey,
         [tenant],
         new Date(),
-        async (tx) => pageQuery(tx, tenant, filter, after, limit),
+        (tx) => {
+          // Sent first: rows that were dropped before they were read are below the floor that is read after them.
+          const page = pageQuery(tx, tenant, filter, after, limit).execute();
+          return Promise.all([page, hotFloorNow(tx)]);
+        },
         'read only',
       );
       const bodies = rows.map((row) => row.body as string);
@@ -29,6 +34,7 @@ export function createCriticalEvents(sql: Transactions, contextKey: Uint8Array):
         events: bodies.map((body) => JSON.parse(body) as Event),
         bytes: bodies.reduce((sum, body) => sum + Buffer.byteLength(body), 0),
         exhausted: bodies.length < limit,
+        hotFloor,
       };
     },
 

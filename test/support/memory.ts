@@ -4,7 +4,7 @@ import type { PublishedKey, TenantPolicy } from '#core/access/access.ts';
 import type { PublishedIssuer } from '#core/access/issuer.ts';
 import type { Event } from '#core/event/event.ts';
 import { Problem } from '#core/event/problem.ts';
-import type { Catalogue, CriticalEvents, Position } from '#core/query/ports.ts';
+import type { Catalogue, CriticalEvents, FeedPage, PartPage, PartPosition, Position } from '#core/query/ports.ts';
 import type { EventLine } from '#core/record/envelope.ts';
 import {
   type Announcer,
@@ -23,7 +23,7 @@ import {
   type Segments,
   Unavailable,
 } from '#core/record/ports.ts';
-import type { Segment, SegmentPart, SegmentPlan } from '#core/record/segment.ts';
+import type { Part, Segment, SegmentPart, SegmentPlan } from '#core/record/segment.ts';
 import { compress } from '#stores/s3/seekable-gzip.ts';
 import { segmentOf } from '#stores/s3/segment-index.ts';
 
@@ -193,6 +193,13 @@ export class MemoryLedger extends MemoryPlace implements Ledger, CriticalEvents,
   readonly segments = new Map<string, { readonly segment: Segment; readonly at: number; announced: boolean }>();
   /** ms since 1970; commits are stamped with it. */
   now = Date.now;
+  /** Parts of archive files. */
+  archived: Part[] = [];
+  compactedSeq = 0n;
+  releasedSeq = 0n;
+  since: Date | undefined;
+  version = 0;
+  hotFloor = '00000000-0000-0000-0000-000000000000';
 
   async known(
     events: readonly { readonly tenant: string; readonly id: string }[],
@@ -276,7 +283,7 @@ export class MemoryLedger extends MemoryPlace implements Ledger, CriticalEvents,
       .sort(newestFirst);
     const events = rows.slice(0, limit).map(({ event }) => event);
     const bytes = events.reduce((sum, event) => sum + JSON.stringify(event).length, 0);
-    return { events, bytes, exhausted: rows.length <= limit };
+    return { events, bytes, exhausted: rows.length <= limit, hotFloor: this.hotFloor };
   }
 
   async get(tenant: string, id: string): Promise<Event | undefined> {
@@ -287,38 +294,55 @@ export class MemoryLedger extends MemoryPlace implements Ledger, CriticalEvents,
   async parts(
     tenant: string,
     range: { readonly from: number; readonly to: number },
-    before: { readonly maxTime: number; readonly seq: bigint } | undefined,
+    before: PartPosition | undefined,
     limit: number,
-  ): Promise<readonly SegmentPart[]> {
+  ): Promise<PartPage> {
     this.reach();
-    return this.committed
-      .filter((part) => part.tenant === tenant && part.tier === 'bulk')
+    const positionOf = ({ maxTime, key, minId, ...part }: Part) => ({
+      maxTime,
+      place: 'seq' in part ? String(part.seq).padStart(12, '0') : `${key} ${minId}`,
+    });
+    const latestFirst = (a: PartPosition, b: PartPosition) =>
+      b.maxTime - a.maxTime || (a.place === b.place ? 0 : a.place > b.place ? -1 : 1);
+    const listed = [...this.committed.filter(({ seq }) => seq > this.compactedSeq), ...this.archived]
+      .filter((part) => part.tenant === tenant && (part.tier === 'bulk' || this.#isCold(part)))
       .filter((part) => part.maxTime >= range.from && part.minTime <= range.to)
-      .filter((part) => before === undefined || latestFirst(before, part) < 0)
-      .sort(latestFirst)
-      .slice(0, limit);
+      .filter((part) => before === undefined || latestFirst(before, positionOf(part)) < 0)
+      .sort((a, b) => latestFirst(positionOf(a), positionOf(b)));
+    const parts = listed.slice(0, limit);
+    const next = listed.length > limit ? positionOf(parts.at(-1)!) : undefined;
+    return { parts, next, version: String(this.version), hotFloor: this.hotFloor };
   }
 
-  async partsWithId(tenant: string, id: string): Promise<readonly SegmentPart[]> {
+  #isCold = (part: Part): boolean => !('seq' in part) && part.minId < this.hotFloor;
+
+  async partsWithId(tenant: string, id: string): Promise<readonly Part[]> {
     this.reach();
-    return this.committed.filter(
-      (part) => part.tenant === tenant && part.tier === 'bulk' && part.minId <= id && id <= part.maxId,
-    );
+    return [
+      ...this.committed.filter(({ seq, tier }) => seq > this.compactedSeq && tier === 'bulk'),
+      ...this.archived,
+    ].filter((part) => part.tenant === tenant && part.minId <= id && id <= part.maxId);
   }
 
-  async partsAfter(tenant: string, after: bigint, limit: number): Promise<readonly SegmentPart[]> {
+  async partsAfter(tenant: string, after: bigint, limit: number): Promise<FeedPage> {
     this.reach();
-    return this.committed.filter((part) => part.tenant === tenant && part.seq > after).slice(0, limit);
+    const { releasedSeq } = this;
+    const left = this.committed.filter((part) => part.tenant === tenant && part.seq > releasedSeq);
+    return { parts: left.filter(({ seq }) => seq > after).slice(0, limit), releasedSeq };
+  }
+
+  async feedSince(): Promise<Date | undefined> {
+    return this.since;
+  }
+
+  async bytesWithin(tenant: string, { from, to }: { readonly from: number; readonly to: number }): Promise<number> {
+    return [...this.committed.filter(({ seq }) => seq > this.compactedSeq), ...this.archived]
+      .filter((part) => part.tenant === tenant && part.maxTime >= from && part.minTime <= to)
+      .reduce((sum, { blocks }) => sum + blocks.reduce((all, { bytes }) => all + bytes, 0), 0);
   }
 }
 
 function newestFirst(a: Position, b: Position): number {
   if (a.time !== b.time) return b.time - a.time;
   return a.id === b.id ? 0 : a.id > b.id ? -1 : 1;
-}
-
-type PartPosition = { readonly maxTime: number; readonly seq: bigint };
-
-function latestFirst(a: PartPosition, b: PartPosition): number {
-  return b.maxTime - a.maxTime || (a.seq === b.seq ? 0 : a.seq > b.seq ? -1 : 1);
 }

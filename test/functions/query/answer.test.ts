@@ -188,7 +188,7 @@ test('a segment that is gone is named, and the answer is not complete', async ()
   const lost = world.addPart([[eventOf(2)]]);
   world.lose(lost.key);
   const page = await answer(world.ports, { tenant: tenantA, filter: {}, after: undefined, limit: 9 }, plenty);
-  expect(page).toMatchObject({ missing: [lost.key], complete: false, next: undefined });
+  expect(page).toMatchObject({ gaps: { missing: [lost.key] }, complete: false, next: undefined });
   expect(page.events.map(({ id }) => id)).toEqual([eventOf(1).id]);
 });
 
