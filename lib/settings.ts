@@ -27,6 +27,8 @@ export interface Settings {
     readonly maxAcu: number;
     readonly autoPauseMinutes?: number;
     readonly readers: 0 | 1 | 2;
+    /** Which reader answers a query, and how old its rows may be; the writer answers when none is young enough. */
+    readonly reads: { readonly policy: 'health' | 'round-robin'; readonly staleSecondsMax: number };
     readonly backupDays: number;
   };
   readonly cache: {
@@ -95,13 +97,15 @@ export interface Settings {
   };
 }
 
+const reads = { policy: 'health', staleSecondsMax: 5 } as const;
+
 const dev: Settings = {
   stage: 'dev',
   removal: 'destroy',
   network: { cidr: '10.40.0.0/16', egress: 'ipv6', flowLogs: false },
   encryption: { ownKey: false },
   archive: {},
-  aurora: { minAcu: 0, maxAcu: 2, autoPauseMinutes: 5, readers: 0, backupDays: 1 },
+  aurora: { minAcu: 0, maxAcu: 2, autoPauseMinutes: 5, readers: 0, reads, backupDays: 1 },
   cache: { valkey: false },
   people: { mfa: 'optional', threatProtection: false, consoleUrls: ['http://localhost:4600/console'] },
   api: { ratePerSecond: 200, burst: 400 },
@@ -130,7 +134,7 @@ const prod: Settings = {
   archive: {
     objectLock: { segmentDays: 7, archiveDays: 365 },
   },
-  aurora: { minAcu: 0.5, maxAcu: 16, readers: 1, backupDays: 35 },
+  aurora: { minAcu: 0.5, maxAcu: 16, readers: 1, reads, backupDays: 35 },
   cache: { valkey: true },
   people: { mfa: 'required', threatProtection: true, consoleUrls: ['https://audit.example.com/console'] },
   api: { ratePerSecond: 2000, burst: 4000 },

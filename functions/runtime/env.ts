@@ -24,6 +24,12 @@ export interface Env {
   /** Days that backups of the database are kept: an erased key is in them until then. */
   BACKUP_DAYS: string;
   DATABASE_HOST: string;
+  /** Hosts of replicas, `host` or `host:port`, with commas between; unset where there are none. */
+  DATABASE_READ_HOST: string;
+  /** How one of them is chosen: `health` or `round-robin`. */
+  DATABASE_READ_POLICY: string;
+  /** How old their rows may be, in ms. */
+  DATABASE_READ_STALE_MS: string;
   DATABASE_PORT: string;
   DATABASE_NAME: string;
   /** Role to log in as, with an IAM token as the password. */

@@ -31,7 +31,7 @@ import { LambdaMappings } from '#stores/lambda/mappings.ts';
 import { createTokenVerifier } from '#stores/oidc/verifier.ts';
 import { createBreakGlassRegistry } from '#stores/postgres/break-glass.ts';
 import { createCatalogue } from '#stores/postgres/catalogue.ts';
-import { connect } from '#stores/postgres/connect.ts';
+import { connect, type Transactions } from '#stores/postgres/connect.ts';
 import { createCriticalEvents } from '#stores/postgres/critical-events.ts';
 import { createDeliveries } from '#stores/postgres/deliveries.ts';
 import { createExports } from '#stores/postgres/exports.ts';
@@ -49,6 +49,7 @@ import { createPermissionSource } from '#stores/postgres/permission-source.ts';
 import { createPolicyRegistry } from '#stores/postgres/policies.ts';
 import { createPrivacyRequests } from '#stores/postgres/privacy-requests.ts';
 import { createProjectRegistry } from '#stores/postgres/projects.ts';
+import { type ReadSource, Replicas, readPolicies } from '#stores/postgres/replicas.ts';
 import { createRoleRegistry } from '#stores/postgres/roles.ts';
 import { createTenantRegistry } from '#stores/postgres/tenants.ts';
 import { createVerification } from '#stores/postgres/verification.ts';
@@ -74,6 +75,7 @@ import { readEnv, readOptionalEnv } from './env.ts';
 import { createGuard } from './guard.ts';
 import { logger } from './observe.ts';
 import { createPermissionMeter } from './permission-metrics.ts';
+import { createReadMeter } from './read-metrics.ts';
 import { createRecorder } from './recorder.ts';
 
 /** Remembers what an opener made; a failed opening is forgotten. */
@@ -137,21 +139,57 @@ const contextKey = /* @__PURE__ */ once(() => derived('trailkeep/context/v1'));
 export const openContextKey = contextKey;
 
 // Postgres, as the application's role, with an IAM token for a password.
-const sql = /* @__PURE__ */ once(() => {
+const login = () => {
   const env = readEnv('DATABASE_HOST', 'DATABASE_PORT', 'DATABASE_NAME', 'DATABASE_USER', 'PGSSLMODE');
-  return connect({
+  return {
     host: env.DATABASE_HOST,
     port: Number(env.DATABASE_PORT),
     database: env.DATABASE_NAME,
     user: env.DATABASE_USER,
     sslMode: env.PGSSLMODE,
-  });
-});
+  };
+};
+const sql = /* @__PURE__ */ once(() => connect(login()));
 export const openLedger = async () => createLedger(sql(), await contextKey());
 export const openPartitions = () => createPartitions(sql());
 export const openCritical = async () => createCriticalEvents(sql(), await contextKey());
 export const openLeaves = /* @__PURE__ */ once(async () => createLeafCatalogue(sql(), await contextKey()));
 export const openCatalogue = async () => createCatalogue(sql(), await contextKey());
+
+/** Replicas, where there are any: the hosts of DATABASE_READ_HOST. */
+const replicas = /* @__PURE__ */ once(() => {
+  const hosts = readOptionalEnv('DATABASE_READ_HOST')?.split(',') ?? [];
+  if (hosts.length === 0) return undefined;
+  const env = readEnv('DATABASE_READ_POLICY', 'DATABASE_READ_STALE_MS');
+  const policy = readPolicies.find((one) => one === env.DATABASE_READ_POLICY);
+  if (!policy) throw new Error(`DATABASE_READ_POLICY is none of ${readPolicies.join(', ')}`);
+  const clock = () => performance.now();
+  return new Replicas({
+    writer: sql(),
+    readers: hosts.map((address) => {
+      const [host, port] = address.split(':') as [string, string?];
+      const place = { ...login(), host, ...(port === undefined ? {} : { port: Number(port) }) };
+      return () => connect({ ...place, connectionsMax: 1, connectSecondsMax: 2 });
+    }),
+    policy,
+    staleMsMax: Number(env.DATABASE_READ_STALE_MS),
+    clock,
+    onRead: createReadMeter<ReadSource>(clock),
+  });
+});
+/** What a reading verb reads from, by what its caller asks for. */
+export async function openReads() {
+  const key = await contextKey();
+  const bounded = replicas();
+  const from = (place: Transactions) => ({
+    critical: createCriticalEvents(place, key),
+    catalogue: createCatalogue(place, key),
+  });
+  return {
+    replicated: bounded !== undefined,
+    from: (consistency: 'bounded' | 'strong') => from(bounded && consistency === 'bounded' ? bounded.request() : sql()),
+  };
+}
 export const openTenants = async () => createTenantRegistry(sql(), await contextKey());
 export const openIssuers = async () => createIssuerRegistry(sql(), await contextKey());
 export const openKeys = async () => createKeyRegistry(sql(), await contextKey());

@@ -1,5 +1,6 @@
 import type { Env } from '#functions/runtime/env.ts';
 import type { DataStack } from '../data-stack.ts';
+import type { Settings } from '../settings.ts';
 import type { Inside } from './function.ts';
 import { login, rootSecret, rootSecretParameter } from './grants.ts';
 
@@ -27,6 +28,16 @@ export const databaseAddress = (data: DataStack): Reach => ({
   PGSSLMODE: 'verify-full',
   NODE_EXTRA_CA_CERTS: '/var/runtime/ca-cert.pem',
 });
+
+/** How a reading verb finds replicas. A login is good for all instances of a cluster. */
+export const readsReplicas = (data: DataStack, { aurora }: Settings): Partial<Env> =>
+  aurora.readers === 0
+    ? {}
+    : {
+        DATABASE_READ_HOST: data.cluster.clusterReadEndpoint.hostname,
+        DATABASE_READ_POLICY: aurora.reads.policy,
+        DATABASE_READ_STALE_MS: String(aurora.reads.staleSecondsMax * 1000),
+      };
 
 /** What a verb needs to log in to Postgres: enough for what belongs to no tenant. */
 export const reachesPostgres = (data: DataStack, inside: Inside, user: Login = 'trailkeep_app') => ({

@@ -1,7 +1,7 @@
 /** Query: search, show, feed. */
 import { Construct } from 'constructs';
 import type { DataStack } from '../data-stack.ts';
-import { speaksPostgres } from '../parts/database-env.ts';
+import { readsReplicas, speaksPostgres } from '../parts/database-env.ts';
 import { type Inside, makeVerb, type Place, type Verb } from '../parts/function.ts';
 import { openFields, readObjects, sealFields, send } from '../parts/grants.ts';
 
@@ -25,6 +25,7 @@ export class Query extends Construct {
       inside: database.inside,
       environment: {
         ...database.environment,
+        ...readsReplicas(data, settings),
         SEGMENTS_BUCKET: data.segments.bucketName,
         TENANT_KEYS_KEY_ARN: data.tenantKeys.keyArn,
         // Who looks is recorded before the answer.
