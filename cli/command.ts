@@ -34,6 +34,8 @@ export interface Command {
   readonly examples: readonly (readonly [line: string, about: string])[];
   /** Talks to no API: the help leaves out the flags that are about one. */
   readonly offline?: boolean;
+  /** Commands of two words, as `import postgres`, that begin with this one's name. */
+  readonly parts?: readonly Command[];
   /** Resolves to the exit code. */
   readonly run: (invocation: Invocation) => Promise<number>;
 }

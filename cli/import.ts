@@ -10,6 +10,7 @@ import { type EventInput, eventBytesMax } from '#core/event/event.ts';
 import { type MapPair, readMapping } from '#core/record/formats/mapping.ts';
 import { type Command, type Invocation, text, texts, whole } from './command.ts';
 import { CliError, explain, UsageError } from './fail.ts';
+import { importPostgresCommand } from './import-postgres.ts';
 import { type Format, formats, type Reading, rawEvent, readSource } from './import-reader.ts';
 import { Tally } from './import-tally.ts';
 import { say } from './print.ts';
@@ -152,8 +153,9 @@ const totalOf = (sources: readonly Source[]): number | undefined =>
 
 export const importCommand: Command = {
   name: 'import',
+  parts: [importPostgresCommand],
   summary: 'read logs of other systems into the trail',
-  usage: '--format openssh|cloudtrail|jsonl|csv FILE…',
+  usage: '--format openssh|cloudtrail|jsonl|csv FILE… | postgres …',
   options: {
     format: { type: 'string', short: 'f' },
     map: { type: 'string', multiple: true },
@@ -177,6 +179,7 @@ export const importCommand: Command = {
     ['trailkeep import -f openssh /var/log/auth.log', 'log-ins of a server'],
     ['trailkeep import -f cloudtrail AWSLogs/**/*.json.gz', 'files as AWS delivers them'],
     ['trailkeep import -f csv access.csv --map "time=when,actor=who,action=did" --dry-run', 'a table, on trial'],
+    ['trailkeep import postgres --help', 'an audit table of a database, with checksums, resume and rollback'],
     ['journalctl -u ssh -o short | trailkeep import -f openssh -', 'standard input'],
   ],
   run,

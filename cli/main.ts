@@ -59,11 +59,17 @@ export async function main(argv: readonly string[], terminal: Terminal): Promise
   const { out, err } = terminal;
   const [first, ...rest] = argv;
   if (first === undefined || first === '--help' || first === '-h' || first === 'help') {
-    const asked = commands.find(({ name }) => name === rest[0]);
+    const asked = partOf(
+      commands.find(({ name }) => name === rest[0]),
+      rest.slice(1),
+    );
     out.write(asked ? commandHelp(asked) : mainHelp(commands));
     return first === undefined ? 2 : 0;
   }
-  const command = commands.find(({ name }) => name === first);
+  const command = partOf(
+    commands.find(({ name }) => name === first),
+    rest,
+  );
   if (!command) {
     const guess = nearest(
       first,
@@ -99,6 +105,10 @@ export async function main(argv: readonly string[], terminal: Terminal): Promise
     return 2;
   }
 }
+
+/** The command of two words, where the second one names it. */
+const partOf = (command: Command | undefined, [second]: readonly string[]): Command | undefined =>
+  command?.parts?.find(({ name }) => name === `${command.name} ${second}`) ?? command;
 
 function readFlags(command: Command, args: readonly string[]) {
   const options = { ...command.options, ...commonOptions };

@@ -17,9 +17,12 @@ export class Progress {
   readonly #err: Streams['err'];
   readonly #clock: () => number;
   readonly #startedMs: number;
+  readonly #what: string;
   #drawnMs = 0;
 
-  constructor(err: Streams['err'], clock: () => number) {
+  /** `what` is counted. */
+  constructor(err: Streams['err'], clock: () => number, what = 'events') {
+    this.#what = what;
     this.#err = err;
     this.#clock = clock;
     this.#startedMs = clock();
@@ -49,16 +52,21 @@ export class Progress {
   }
 
   #draw(state: ProgressState): void {
-    const line = progressLine(state, this.seconds, this.#err.isTTY === true);
+    const line = progressLine(state, this.seconds, this.#err.isTTY === true, this.#what);
     if (this.#err.isTTY) this.#err.write(`\r\u001b[K${line.slice(0, (this.#err.columns ?? 80) - 1)}`);
     else this.#err.write(`${line}\n`);
   }
 }
 
 /** One line of progress: bar, share, events, rate and time left. */
-export function progressLine({ bytes, bytesTotal, events }: ProgressState, seconds: number, bar: boolean): string {
+export function progressLine(
+  { bytes, bytesTotal, events }: ProgressState,
+  seconds: number,
+  bar: boolean,
+  what = 'events',
+): string {
   const rate = seconds > 0 ? Math.round(events / seconds) : 0;
-  const counts = `${events.toLocaleString('en')} events  ${rate.toLocaleString('en')}/s`;
+  const counts = `${events.toLocaleString('en')} ${what}  ${rate.toLocaleString('en')}/s`;
   if (!bytesTotal) return `${counts}  ${seconds.toFixed(0)} s`;
   const share = Math.min(1, bytes / bytesTotal);
   const left = share > 0 ? (seconds / share) * (1 - share) : 0;

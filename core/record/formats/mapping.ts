@@ -20,7 +20,8 @@ const shortNames: Readonly<Record<string, string>> = {
   target: 'targets.0.id',
   target_type: 'targets.0.type',
 };
-const roots = [
+/** The fields of an event that a mapping may fill. */
+export const eventRoots: readonly string[] = [
   ...['action', 'actor', 'occurred_at', 'outcome', 'targets', 'context', 'metadata', 'external_id', 'idempotency_key'],
   ...['category', 'crud', 'severity', 'data_class', 'subject', 'operation_id', 'project', 'environment', 'component'],
   ...['version', 'schema_version', 'id'],
@@ -40,8 +41,8 @@ export function readMapping(texts: readonly string[]): Result<readonly MapPair[]
       );
     }
     const path = (Object.hasOwn(shortNames, field) ? shortNames[field]! : field).split('.');
-    if (!roots.includes(path[0]!)) {
-      return fail('request_invalid', `An event has no field ${path[0]}; its fields are ${roots.join(', ')}.`);
+    if (!eventRoots.includes(path[0]!)) {
+      return fail('request_invalid', `An event has no field ${path[0]}; its fields are ${eventRoots.join(', ')}.`);
     }
     if (path.some((step) => step === '' || step === '__proto__')) {
       return fail('request_invalid', `${JSON.stringify(field)} is no path; write it as actor.id.`);
