@@ -397,6 +397,59 @@ grant SELECT on archive.purge to trailkeep_app;
 grant INSERT, SELECT, UPDATE (told_again_by) on archive.purge to trailkeep_purger;
 grant SELECT on archive.purge to trailkeep_verifier;
 
+create table archive.restore (
+  tenant_id uuid not null,
+  id uuid not null,
+  state text collate "C" default 'estimated'::text not null,
+  from_time bigint not null,
+  to_time bigint not null,
+  category smallint,
+  speed text collate "C" not null,
+  days integer not null,
+  estimate json not null,
+  asked_by text not null,
+  asked_at timestamp with time zone not null,
+  confirmed_by text,
+  confirmed_at timestamp with time zone,
+  ended_at timestamp with time zone,
+  constraint restore_check CHECK ((to_time > from_time)),
+  constraint restore_check1 CHECK (((state = 'estimated'::text) = (confirmed_at IS NULL))),
+  constraint restore_check2 CHECK (((confirmed_by IS NULL) = (confirmed_at IS NULL))),
+  constraint restore_check3 CHECK (((state = 'asked'::text) = (ended_at IS NOT NULL))),
+  constraint restore_days_check CHECK (((days >= 1) AND (days <= 30))),
+  constraint restore_pkey PRIMARY KEY (tenant_id, id),
+  constraint restore_speed_check CHECK ((speed = ANY (ARRAY['standard'::text, 'bulk'::text]))),
+  constraint restore_state_check CHECK ((state = ANY (ARRAY['estimated'::text, 'asking'::text, 'asked'::text])))
+);
+alter table archive.restore owner to trailkeep_owner;
+alter table archive.restore enable row level security;
+alter table archive.restore force row level security;
+create policy tenant on archive.restore for * to trailkeep_app
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT, UPDATE (confirmed_at, confirmed_by, ended_at, state) on archive.restore to trailkeep_app;
+
+create table archive.restore_file (
+  tenant_id uuid not null,
+  restore_id uuid not null,
+  file_id uuid not null,
+  key text not null,
+  bytes bigint not null,
+  state text collate "C" default 'chosen'::text not null,
+  until timestamp with time zone,
+  looked_at timestamp with time zone,
+  constraint restore_file_check CHECK (((until IS NULL) OR (state = 'ready'::text))),
+  constraint restore_file_pkey PRIMARY KEY (tenant_id, restore_id, file_id),
+  constraint restore_file_state_check CHECK ((state = ANY (ARRAY['chosen'::text, 'asked'::text, 'ready'::text, 'gone'::text]))),
+  constraint restore_file_tenant_id_restore_id_fkey FOREIGN KEY (tenant_id, restore_id) REFERENCES archive.restore(tenant_id, id) ON DELETE CASCADE
+);
+alter table archive.restore_file owner to trailkeep_owner;
+alter table archive.restore_file enable row level security;
+alter table archive.restore_file force row level security;
+CREATE INDEX restore_file_open ON archive.restore_file USING btree (tenant_id, restore_id, state, looked_at NULLS FIRST, file_id);
+create policy tenant on archive.restore_file for * to trailkeep_app
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT, UPDATE (looked_at, state, until) on archive.restore_file to trailkeep_app;
+
 create table archive.retention_policy (
   tenant_id uuid not null,
   version integer not null,
