@@ -10,6 +10,7 @@ import { eventPaths, filter } from './openapi-paths-events.ts';
 import { issuerPaths } from './openapi-paths-issuers.ts';
 import { privacyPaths } from './openapi-paths-privacy.ts';
 import { proofPaths } from './openapi-paths-proof.ts';
+import { retentionPaths } from './openapi-paths-retention.ts';
 import { type Operation, object, ref, type Schema, text, withoutDialect } from './openapi-words.ts';
 
 /** Codes that every operation behind the authorizer may answer. */
@@ -36,6 +37,7 @@ export function openapi(): object {
         ...issuerPaths,
         ...privacyPaths,
         ...proofPaths,
+        ...retentionPaths,
       }).map(([path, operations]) => [
         path,
         Object.fromEntries(

@@ -23,6 +23,7 @@ import { breakGlass } from './break-glass.ts';
 import { holds, privacy } from './privacy.ts';
 import { proof, type RecoveryView } from './proof.ts';
 import { query } from './read-events.ts';
+import { retention } from './retention.ts';
 import { access } from './roles.ts';
 import type { Call, Transport } from './transport.ts';
 
@@ -70,6 +71,8 @@ export function manage(transport: Transport) {
     privacy: privacy(transport),
     /** Legal holds: what must not be destroyed. */
     holds: holds(transport),
+    /** How long events are kept. */
+    retention: retention(transport),
     ...proof(transport),
     /** What the tenant decides about its events. */
     policy: {

@@ -6,6 +6,7 @@ import type { DataStack } from './data-stack.ts';
 import { FrontDoor } from './parts/front-door.ts';
 import type { Inside, Place } from './parts/function.ts';
 import { Access } from './stages/access.ts';
+import { Archive } from './stages/archive.ts';
 import { Observe } from './stages/observe.ts';
 import { Privacy } from './stages/privacy.ts';
 import type { Proof } from './stages/proof.ts';
@@ -23,6 +24,7 @@ export class ReadStack extends Stack {
   readonly access: Access;
   readonly query: Query;
   readonly privacy: Privacy;
+  readonly archive: Archive;
   readonly observe: Observe;
   readonly door: FrontDoor;
 
@@ -32,9 +34,10 @@ export class ReadStack extends Stack {
     this.access = new Access(this, 'Access', read);
     this.query = new Query(this, 'Query', read);
     this.privacy = new Privacy(this, 'Privacy', read);
+    this.archive = new Archive(this, 'Archive', read);
     this.observe = new Observe(this, 'Observe', read);
     this.door = new FrontDoor(this, 'Door', { settings, authenticate: this.access.authenticate });
-    const { door, access, query, privacy, observe } = this;
+    const { door, access, query, privacy, archive, observe } = this;
 
     door.route('/v1/events', ['POST'], record.accept);
     door.route('/v1/events', ['GET'], query.search);
@@ -85,6 +88,9 @@ export class ReadStack extends Stack {
     door.route('/v1/privacy/requests/{requestId}/package', ['GET'], privacy.requests);
     door.route('/v1/holds', ['GET', 'POST'], privacy.holds);
     door.route('/v1/holds/{holdId}/release', ['POST'], privacy.holds);
+    door.route('/v1/retention', ['GET', 'PUT'], archive.retention);
+    door.route('/v1/retention/approve', ['POST'], archive.retention);
+    door.route('/v1/retention/purges', ['GET'], archive.retention);
     door.route('/v1/whoami', ['GET'], access.whoami);
     door.route('/v1/dead-letters', ['GET'], record.deadLetters);
     door.route('/v1/dead-letters/{queue}', ['GET'], record.deadLetters);

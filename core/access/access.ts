@@ -1,5 +1,6 @@
 /** Who may call what. Keys, scopes, tenants and the policy a tenant sets. */
 import type { Category, Crud, Severity, Tier } from '#core/event/event.ts';
+import type { RetentionPolicy } from '../archive/retention.ts';
 import type { ProcessingStatements } from '../privacy/package.ts';
 import { ownPermissions } from './guard.ts';
 import type { Person, PrincipalKind } from './principal.ts';
@@ -83,6 +84,8 @@ export interface TenantPolicy {
   readonly processing?: ProcessingStatements;
   /** Seconds from the commit of an event to the checkpoint that covers it, at most; see core/proof/seal-due.ts. */
   readonly mergeDelaySeconds?: Partial<Record<Tier, number>>;
+  /** Approved ages of its events; absent means core/archive/retention.ts's default, under which nothing is purged. */
+  readonly retention?: RetentionPolicy;
   readonly schemas: readonly RegisteredSchema[];
 }
 

@@ -21,6 +21,8 @@ export const ownPermissions = [
   'breakglass:review',
   'proofs:read',
   'exports:create',
+  'retention:read',
+  'retention:manage',
 ] as const;
 export type OwnPermission = (typeof ownPermissions)[number];
 

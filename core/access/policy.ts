@@ -1,6 +1,7 @@
 /** What a tenant decides for itself, as it comes over HTTP and as it is published. */
 import * as z from 'zod';
 import { categories, crudLetters, severities, tiers } from '#core/event/event.ts';
+import type { RetentionPolicy } from '../archive/retention.ts';
 import { type ProcessingStatements, statementNames } from '../privacy/package.ts';
 import { mergeDelayBounds } from '../proof/seal-due.ts';
 import type { CatalogueRule, TenantPolicy } from './access.ts';
@@ -67,9 +68,10 @@ export function settingsOf(body: z.output<typeof policyBody>, schemas: TenantSet
 }
 
 /** A policy as it is published to S3. */
-export const tenantPolicy = (tenant: Tenant, settings: TenantSettings): TenantPolicy => ({
+export const tenantPolicy = (tenant: Tenant, settings: TenantSettings, retention?: RetentionPolicy): TenantPolicy => ({
   v: 1,
   tenant: tenant.id,
   name: tenant.name,
   ...settings,
+  ...(retention ? { retention } : {}),
 });

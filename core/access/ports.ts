@@ -5,6 +5,7 @@
  * database is down. Repeating a write after an unknown outcome is safe: it either finds its own row (`conflict`)
  * or does the same again. Lists are pages in ascending order of their key: pass the last key of the page before.
  */
+import type { RetentionPolicy } from '../archive/retention.ts';
 import type { Scope, TenantPolicy } from './access.ts';
 import type { Claims } from './claims.ts';
 import type { Issuer } from './issuer.ts';
@@ -105,8 +106,13 @@ export type TenantSettings = Pick<
 >;
 
 export interface PolicyRegistry {
-  /** The settings and their version; version 0 and the empty settings when none were ever put. */
-  get(tenant: string): Promise<{ readonly version: number; readonly settings: TenantSettings }>;
+  /**
+   * The settings and their version; version 0 and the empty settings when none were ever put. `retention` is what is
+   * approved of it, which has versions of its own.
+   */
+  get(
+    tenant: string,
+  ): Promise<{ readonly version: number; readonly settings: TenantSettings; readonly retention?: RetentionPolicy }>;
   /**
    * Puts the whole document when its version is still `version`, and resolves with the new version.
    * Rejects with Problem `conflict` when somebody else put one meanwhile: read again and retry.

@@ -42,7 +42,7 @@ const templates: readonly Role[] = [
   {
     id: 'trailkeep:compliance',
     name: 'Compliance',
-    description: 'Audits: reads, proves and exports, holds what must be kept, reviews every broken glass.',
+    description: 'Audits: reads, proves and exports, says what is kept and how long, reviews every broken glass.',
     inherits: ['trailkeep:analyst'],
     grants: [
       grant('events:export'),
@@ -50,6 +50,8 @@ const templates: readonly Role[] = [
       grant('breakglass:review'),
       grant('proofs:read'),
       grant('exports:create'),
+      grant('retention:read'),
+      grant('retention:manage'),
     ],
   },
   {
@@ -57,14 +59,21 @@ const templates: readonly Role[] = [
     name: 'Auditor',
     description: 'Checks the trail without trusting us: proofs and exports, persons as pseudonyms.',
     inherits: ['trailkeep:viewer'],
-    grants: [grant('proofs:read'), grant('exports:create')],
+    grants: [grant('proofs:read'), grant('exports:create'), grant('retention:read')],
   },
   {
     id: 'trailkeep:privacy-officer',
     name: 'Privacy officer',
     description: 'Answers data subjects: opens and approves their requests, and unmasks for a stated purpose.',
     inherits: ['trailkeep:analyst'],
-    grants: [grant('privacy:request'), grant('privacy:approve'), grant('holds:manage'), grant('fields:unmask')],
+    grants: [
+      grant('privacy:request'),
+      grant('privacy:approve'),
+      grant('holds:manage'),
+      grant('fields:unmask'),
+      grant('retention:read'),
+      grant('retention:manage'),
+    ],
   },
   {
     id: 'trailkeep:developer',
@@ -88,7 +97,13 @@ const templates: readonly Role[] = [
     name: 'Administrator',
     description: 'Manages keys, policy, roles and assignments. Sees that things happen, and nobody in it.',
     inherits: ['trailkeep:viewer'],
-    grants: [grant('keys:manage'), grant('policy:manage'), grant('access:manage'), grant('access:check')],
+    grants: [
+      grant('keys:manage'),
+      grant('policy:manage'),
+      grant('access:manage'),
+      grant('access:check'),
+      grant('retention:read'),
+    ],
   },
 ];
 

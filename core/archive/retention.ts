@@ -183,6 +183,10 @@ export const expiryOf = (policy: RetentionPolicy, category: Category, maxTime: n
 export const expiredBefore = (policy: RetentionPolicy, category: Category, now: Date): number =>
   now.getTime() - classOf(policy, category).cold * dayMs;
 
+/** The same of every category. */
+export const endsOf = (policy: RetentionPolicy, now: Date): Readonly<Record<Category, number>> =>
+  Object.fromEntries(categories.map((one) => [one, expiredBefore(policy, one, now)])) as Record<Category, number>;
+
 /** A policy as the API says it, with each class's ladder. */
 export function retentionView({ classes, byCategory }: RetentionPolicy): object {
   return {

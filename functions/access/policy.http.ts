@@ -26,8 +26,8 @@ import type { Publisher, Recorder } from '#core/record/ports.ts';
 import { circumstancesOf } from '#functions/runtime/circumstances.ts';
 import { jsonBody, onHttp } from '#functions/runtime/http.ts';
 import { openGuard, openPolicies, openPublisher, openRecorder, openTenants } from '#functions/runtime/open.ts';
+import { publishTenant } from '#functions/runtime/publish-tenant.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
-import { publishTenant } from './publish.ts';
 import { recordChange } from './record-change.ts';
 
 export interface PolicyPorts {

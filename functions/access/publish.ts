@@ -1,18 +1,9 @@
-/**
- * Publishing: what Postgres holds goes to S3, where accept and the authorizer read it.
- *
- * Always what Postgres holds now, never what a request meant to write, and looked at again afterwards. So of two
- * changes at once the later one stays published, whichever request is the slower. When publishing fails the
- * request answers 503; asking again publishes again.
- */
+/** Publishing of keys and issuers; functions/runtime/publish-tenant.ts says what is promised. */
 import { publishedIssuer } from '#core/access/issuer.ts';
 import { publishedKey } from '#core/access/key.ts';
-import { tenantPolicy } from '#core/access/policy.ts';
-import type { IssuerRegistry, KeyRegistry, PolicyRegistry, TenantRegistry } from '#core/access/ports.ts';
+import type { IssuerRegistry, KeyRegistry } from '#core/access/ports.ts';
 import type { Publisher } from '#core/record/ports.ts';
-
-/** More than this many changes during one request: whoever made the last one publishes it. */
-const roundsMax = 5;
+import { publishLatest } from '#functions/runtime/publish-tenant.ts';
 
 export async function publishKey(
   { keys, publisher }: { readonly keys: KeyRegistry; readonly publisher: Publisher },
@@ -25,19 +16,6 @@ export async function publishKey(
       return key && publishedKey(key);
     },
     (key) => publisher.putKey(key),
-  );
-}
-
-export async function publishTenant(
-  ports: { readonly tenants: TenantRegistry; readonly policies: PolicyRegistry; readonly publisher: Publisher },
-  tenantId: string,
-): Promise<void> {
-  await publishLatest(
-    async () => {
-      const [tenant, { settings }] = await Promise.all([ports.tenants.get(tenantId), ports.policies.get(tenantId)]);
-      return tenant && tenantPolicy(tenant, settings);
-    },
-    (policy) => ports.publisher.putTenant(policy),
   );
 }
 
@@ -55,14 +33,4 @@ export async function publishIssuer(
       ),
     (issuer) => ports.publisher.putIssuer(issuer),
   );
-}
-
-async function publishLatest<T>(read: () => Promise<T | undefined>, put: (document: T) => Promise<void>) {
-  let document = await read();
-  for (let round = 0; document !== undefined && round < roundsMax; round++) {
-    await put(document);
-    const latest = await read();
-    if (JSON.stringify(latest) === JSON.stringify(document)) return;
-    document = latest;
-  }
 }

@@ -20,10 +20,10 @@ import {
   openSha256,
   openTenants,
 } from '#functions/runtime/open.ts';
+import { publishTenant } from '#functions/runtime/publish-tenant.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
 import { listQuery, nextOf } from './list-page.ts';
 import { keyChange, keyView, type MakeKeyPorts, makeKey } from './make-key.ts';
-import { publishTenant } from './publish.ts';
 import { recordChange } from './record-change.ts';
 
 export interface TenantsPorts extends MakeKeyPorts {

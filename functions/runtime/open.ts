@@ -50,6 +50,7 @@ import { createPolicyRegistry } from '#stores/postgres/policies.ts';
 import { createPrivacyRequests } from '#stores/postgres/privacy-requests.ts';
 import { createProjectRegistry } from '#stores/postgres/projects.ts';
 import { type ReadSource, Replicas, readPolicies } from '#stores/postgres/replicas.ts';
+import { createRetentionLedger, createRetentionPolicies } from '#stores/postgres/retention.ts';
 import { createRoleRegistry } from '#stores/postgres/roles.ts';
 import { createTenantRegistry } from '#stores/postgres/tenants.ts';
 import { createVerification } from '#stores/postgres/verification.ts';
@@ -272,6 +273,10 @@ export function openMigrator() {
     migrationsFolder: new URL('./sql/', import.meta.url).pathname,
   });
 }
+
+// How long events are kept.
+export const openRetentionPolicies = async () => createRetentionPolicies(sql(), await contextKey());
+export const openRetentionLedger = async () => createRetentionLedger(sql(), await contextKey());
 
 // Logs in the evidence bucket.
 export const openProofCrypto = () => nodeProofCrypto;

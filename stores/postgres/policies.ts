@@ -15,10 +15,17 @@ export function createPolicyRegistry(sql: Sql, contextKey: Uint8Array): PolicyRe
         contextKey,
         [tenant],
         new Date(),
-        async (tx) => tx`select version, document from access.tenant_policy where tenant_id = ${tenant}`,
+        async (tx) => tx`select p.version, p.document, (
+            select r.document from archive.retention_policy r where r.tenant_id = ${tenant} and r.approved_at is not null
+            order by r.version desc limit 1) as retention
+          from (select) one left join access.tenant_policy p on p.tenant_id = ${tenant}`,
         'read only',
       );
-      return row ? { version: row.version, settings: row.document } : { version: 0, settings: untouched };
+      return {
+        version: row?.version ?? 0,
+        settings: row?.document ?? untouched,
+        ...(row?.retention ? { retention: row.retention } : {}),
+      };
     },
     async purposes(tenant) {
       // The list alone: the document holds all schemas, and this is asked for with every reading for a purpose.

@@ -243,6 +243,8 @@ describe('a list shows nothing of the other', () => {
     '/v1/break-glass',
     '/v1/privacy/requests',
     '/v1/holds',
+    '/v1/retention',
+    '/v1/retention/purges',
     '/v1/log',
     '/v1/policy',
     '/v1/schemas',

@@ -244,6 +244,8 @@ function bodyOf(route: Route, own: Member, names: Names, draws: Draws): string {
     'POST /v1/privacy/requests/{requestId}/refuse': [{ reason: 'no' }],
     'POST /v1/privacy/requests/{requestId}/extend': [{ reason: 'many' }],
     'POST /v1/holds': [{ matter: 'mine', custodian: 'me', scope: { all: true }, tenant }],
+    'PUT /v1/retention': [{ classes: {}, tenant }],
+    'POST /v1/retention/approve': [{ version: 1 }, { version: 1, tenant }],
     'POST /v1/log/range-proof': [
       { ...whole, tenant },
       { ...whole, log: names.logs[0] },
