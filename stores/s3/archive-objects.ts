@@ -17,6 +17,7 @@ import { archiveIndexKey, archiveKey } from '#core/archive/file.ts';
 import { LinesSum } from '#core/archive/lines-sum.ts';
 import type { PlannedBlock } from '#core/archive/plan.ts';
 import { Archived, type ArchiveObjects, type StorageClass, type StoredState } from '#core/archive/ports.ts';
+import { Damaged } from '#core/query/ports.ts';
 import { Missing } from '#core/record/ports.ts';
 import { nameOf, reach, statusOf } from '../aws/clients.ts';
 import {
@@ -81,10 +82,11 @@ export class S3ArchiveObjects implements ArchiveObjects {
       } catch (error) {
         if (isGone(error)) throw new Missing(key, { cause: error });
         if (nameOf(error) === 'InvalidObjectState') throw new Archived(key, error);
+        if (statusOf(error) === 416) throw new Damaged(key, `it ends before ${Range}`, error);
         throw error;
       }
     });
-    if (body.length !== bytes) throw new Error(`${key}: ${Range} has only ${body.length} bytes`);
+    if (body.length !== bytes) throw new Damaged(key, `${Range} has only ${body.length} bytes`);
     return body;
   }
 

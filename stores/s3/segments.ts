@@ -8,6 +8,7 @@
 import { createHash } from 'node:crypto';
 import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
 import type { Event } from '#core/event/event.ts';
+import { Damaged } from '#core/query/ports.ts';
 import type { EventLine } from '#core/record/envelope.ts';
 import { segmentPrefix } from '#core/record/plan-segment.ts';
 import { Missing, type Segments } from '#core/record/ports.ts';
@@ -53,10 +54,11 @@ export class S3Segments implements Segments {
         return await answer.Body!.transformToByteArray();
       } catch (error) {
         if (nameOf(error) === 'NoSuchKey' || statusOf(error) === 404) throw new Missing(key, { cause: error });
+        if (statusOf(error) === 416) throw new Damaged(key, `it ends before ${Range}`, error);
         throw error;
       }
     });
-    if (body.length !== bytes) throw new Error(`${key}: ${Range} has only ${body.length} bytes`);
+    if (body.length !== bytes) throw new Damaged(key, `${Range} has only ${body.length} bytes`);
     return body;
   }
 
