@@ -244,6 +244,7 @@ function endpointVariables({ endpoints }: Services, secrets: string): Record<str
     AWS_ENDPOINT_URL_SSM: endpoints.ssm,
     AWS_ENDPOINT_URL_KMS: endpoints.kms,
     AWS_ENDPOINT_URL_LAMBDA: endpoints.lambda,
+    AWS_ENDPOINT_URL_ATHENA: endpoints.athena,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets,
     PGSSLMODE: 'disable',
     OIDC_PLAINTEXT_HOSTS: '127.0.0.1',

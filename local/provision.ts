@@ -1,6 +1,6 @@
 /**
- * Makes what the template declares: buckets, queues, topics, subscriptions, parameters and keys, through the same
- * calls that anyone would make to AWS. Making what exists brings its settings up to date and keeps its data.
+ * Makes what the template declares: buckets, queues, topics, subscriptions, parameters, keys and Athena's tables,
+ * through the same calls that anyone would make to AWS. Making what exists brings its settings up to date and keeps its data.
  *
  * Left out knowingly: encryption of what AWS stores, and the rotation and the policies of keys.
  */
@@ -18,6 +18,7 @@ import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import postgres from 'postgres';
 import { keyIdTag } from './cloud/kms.ts';
 import { lifecycleRules } from './lifecycle.ts';
+import { athenaOf, provisionAthena } from './provision-athena.ts';
 import type { Sqs } from './sqs-client.ts';
 import { type Loaded, type RunningResource, TemplateError } from './template.ts';
 
@@ -29,6 +30,7 @@ export interface Endpoints {
   readonly ssm: string;
   readonly kms: string;
   readonly lambda: string;
+  readonly athena: string;
 }
 
 export async function provision(loaded: Loaded, endpoints: Endpoints, sqs: Sqs): Promise<void> {
@@ -44,6 +46,7 @@ export async function provision(loaded: Loaded, endpoints: Endpoints, sqs: Sqs):
     await Promise.all(loaded.of('AWS::SNS::Subscription').map((one) => subscribe(sns, one)));
     await Promise.all(loaded.of('AWS::SSM::Parameter').map((parameter) => putParameter(ssm, parameter)));
     await Promise.all(loaded.of('AWS::KMS::Key').map((key) => makeKey(kms, key)));
+    await provisionAthena(endpoints.athena, athenaOf(loaded));
   } finally {
     for (const client of [s3, sns, ssm, kms]) client.destroy();
   }

@@ -90,6 +90,11 @@ export const runs: Readonly<Record<string, Naming>> = {
   },
   'AWS::Lambda::EventSourceMapping': (one) => ({ ref: one.id, Id: one.id }),
   'AWS::Lambda::EventInvokeConfig': onlyRef,
+  'AWS::Glue::Database': (one) => ({
+    ref: String((one.properties.DatabaseInput as { readonly Name?: unknown }).Name ?? made(one)),
+  }),
+  'AWS::Glue::Table': onlyRef,
+  'AWS::Athena::WorkGroup': (one) => ({ ref: one.name('Name') ?? made(one) }),
   'AWS::Scheduler::Schedule': (one, place) => {
     const ref = one.name('Name') ?? made(one);
     return { ref, Arn: arn(place, 'scheduler', `schedule/${one.name('GroupName') ?? 'default'}/${ref}`) };

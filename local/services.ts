@@ -24,7 +24,7 @@ export interface Services {
 export interface ServiceCall {
   /** The access key id of the signature: each function has its physical name as its own, everyone else `local`. */
   readonly caller: string;
-  /** As the SDK's endpoint variables name it: s3, sqs, sns, ssm, kms, lambda, secretsmanager. */
+  /** As the SDK's endpoint variables name it: s3, sqs, sns, ssm, kms, lambda, athena, secretsmanager. */
   readonly service: string;
   /** As AWS names it, like PutObject. */
   readonly operation: string;
@@ -36,9 +36,11 @@ export interface ServiceCall {
 
 export type CallListener = (call: ServiceCall) => void;
 
-/** Who signed a request. */
-export const callerOf = (headers: Readonly<Record<string, unknown>>): string =>
-  /Credential=([^/]+)\//.exec(String(headers.authorization))?.[1] ?? '';
+/** Who signed a request, in its headers or in its address. */
+export const callerOf = (headers: Readonly<Record<string, unknown>>, query?: URLSearchParams): string =>
+  /Credential=([^/]+)\//.exec(String(headers.authorization))?.[1] ??
+  query?.get('X-Amz-Credential')?.split('/')[0] ??
+  '';
 
 export interface ServiceOptions {
   /** State lives below it: `s3/`, `sqs/`, … */

@@ -1,13 +1,16 @@
 /**
- * The AWS services that Trailkeep uses, on one local port: S3, SQS, SNS, SSM, KMS, Secrets Manager and the
- * Lambda API. They speak the real protocols to the real SDKs and keep their state in one folder.
+ * The AWS services that Trailkeep uses, on one local port: S3, SQS, SNS, SSM, KMS, Secrets Manager, Athena
+ * with its Glue catalogue, and the Lambda API. They speak the real protocols to the real SDKs and keep their state in one folder.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { type CallListener, callerOf, type ServiceCall } from '../services.ts';
+import { Athena, type ResultPlace } from './athena.ts';
+import { AthenaEngine } from './athena-engine.ts';
 import { AwsError, type Exchange, notImplemented, type Reply, type Service } from './exchange.ts';
 import { Faults } from './faults.ts';
+import { Glue } from './glue.ts';
 import { Kms } from './kms.ts';
 import { LambdaApi } from './lambda-api.ts';
 import { S3 } from './s3.ts';
@@ -47,6 +50,8 @@ export interface Cloud {
   readonly kms: Kms;
   readonly secrets: Secrets;
   readonly lambda: LambdaApi;
+  readonly glue: Glue;
+  readonly athena: Athena;
   readonly faults: Faults;
   /** Ends every call, long polls included, and lets go of the folder. */
   close(): Promise<void>;
@@ -94,7 +99,26 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       toFunction: (arn, event) => lambda.start(arn, event),
     },
   });
-  const services = { s3, sqs, sns, ssm, kms, secrets, lambda };
+  const glue = new Glue({ folder: join(folder, 'athena') });
+  const engines = new Map<string, AthenaEngine>();
+  const athena = new Athena({
+    folder: join(folder, 'athena'),
+    now,
+    results: objectsOf(s3),
+    engineOf: (database) => {
+      const engine =
+        engines.get(database) ??
+        new AthenaEngine({
+          folder: join(folder, 's3'),
+          objects: (bucket, prefix) => s3.objectsIn(bucket, prefix),
+          table: (name) => glue.table(database, name),
+          now,
+        });
+      engines.set(database, engine);
+      return engine;
+    },
+  });
+  const services = { s3, sqs, sns, ssm, kms, secrets, lambda, glue, athena };
   const faults = new Faults();
   // S3 looks at the ages of objects once a day; a machine that is on for an hour should see it too.
   const lifecycle = setInterval(() => void s3.applyLifecycle().catch(console.error), lifecycleEveryMs).unref();
@@ -115,6 +139,8 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       stopping.abort();
       clearInterval(lifecycle);
       const closed = new Promise<void>((done) => server.close(() => done()));
+      await athena.stop();
+      for (const engine of engines.values()) engine.close();
       sqs.stop();
       s3.stop();
       server.closeAllConnections();
@@ -136,7 +162,7 @@ async function age(s3: S3, { method, query }: Exchange): Promise<Reply> {
   return { status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify(await s3.age(days)) };
 }
 
-type Services = Pick<Cloud, 's3' | 'sqs' | 'sns' | 'ssm' | 'kms' | 'secrets' | 'lambda'>;
+type Services = Pick<Cloud, 's3' | 'sqs' | 'sns' | 'ssm' | 'kms' | 'secrets' | 'lambda' | 'glue' | 'athena'>;
 
 /** Who is meant: by the target header, the form that only SNS posts, the path that only Lambda has; else S3. */
 function serviceOf(services: Services, { headers, method, rawPath }: Exchange): Service {
@@ -145,6 +171,8 @@ function serviceOf(services: Services, { headers, method, rawPath }: Exchange): 
   if (target?.startsWith('AmazonSSM.')) return services.ssm;
   if (target?.startsWith('TrentService.')) return services.kms;
   if (target?.startsWith('secretsmanager.')) return services.secrets;
+  if (target?.startsWith('AmazonAthena.')) return services.athena;
+  if (target?.startsWith('AWSGlue.')) return services.glue;
   if (target !== undefined) throw notImplemented(target);
   if (rawPath.startsWith('/2015-03-31/')) return services.lambda;
   if (method === 'POST' && headers['content-type']?.startsWith('application/x-www-form-urlencoded')) {
@@ -156,7 +184,7 @@ function serviceOf(services: Services, { headers, method, rawPath }: Exchange): 
 function callOf(services: Services, exchange: Exchange, { status }: Reply): ServiceCall {
   const service = serviceOf(services, exchange);
   return {
-    caller: callerOf(exchange.headers),
+    caller: callerOf(exchange.headers, exchange.query),
     service: service.name,
     operation: service.operationOf(exchange),
     path: exchange.rawPath,
@@ -177,6 +205,20 @@ async function dispatch(services: Services, faults: Faults, exchange: Exchange):
     if (!exchange.signal.aborted) console.error(`local ${service.name}:`, error);
     return service.refuse(new AwsError(500, 'InternalError', String(error)), exchange);
   }
+}
+
+/** S3 as a service beside it reads and writes it: by its own protocol. */
+function objectsOf(s3: S3): ResultPlace {
+  const call = async (method: string, bucket: string, key: string, body: Buffer): Promise<Buffer> => {
+    const rawPath = `/${bucket}/${key.split('/').map(encodeURIComponent).join('/')}`;
+    const signal = new AbortController().signal;
+    const reply = await s3.handle({ method, rawPath, query: new URLSearchParams(), headers: {}, body, signal });
+    return Buffer.from(reply.body ?? '');
+  };
+  return {
+    put: async (bucket, key, body) => void (await call('PUT', bucket, key, body)),
+    get: (bucket, key) => call('GET', bucket, key, Buffer.alloc(0)),
+  };
 }
 
 /** Reads a request whole, and writes its reply. */
@@ -231,7 +273,7 @@ function listen(server: Server, port: number): Promise<number> {
 
 const environment = (url: string, region: string): Record<string, string> => ({
   ...Object.fromEntries(
-    ['S3', 'SQS', 'SNS', 'SSM', 'KMS', 'LAMBDA', 'SECRETS_MANAGER'].map((service) => [
+    ['S3', 'SQS', 'SNS', 'SSM', 'KMS', 'LAMBDA', 'SECRETS_MANAGER', 'ATHENA'].map((service) => [
       `AWS_ENDPOINT_URL_${service}`,
       url,
     ]),

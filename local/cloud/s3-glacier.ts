@@ -10,7 +10,8 @@ const tiers = Object.keys(slowness);
 export const dueAt = (since: number, days: number): number => Math.ceil((since + days * dayMs) / dayMs) * dayMs;
 const dayMs = 86_400_000;
 
-const isArchived = ({ storageClass }: Version): boolean =>
+/** Whether its storage class must be restored from before it is read. */
+export const isArchived = ({ storageClass }: Version): boolean =>
   storageClass === 'GLACIER' || storageClass === 'DEEP_ARCHIVE';
 
 /** Refuses to read what is archived and has no copy at this time. */

@@ -3,6 +3,8 @@
  * Lock and Glacier states. A sub-resource or a header we do not know is refused, never ignored.
  */
 import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { StoredObject } from './athena-engine.ts';
 import { verified } from './checksums.ts';
 import {
   AwsError,
@@ -14,12 +16,13 @@ import {
   xmlBlocks,
   xmlText,
 } from './exchange.ts';
-import { restore } from './s3-glacier.ts';
+import { isArchived, restore } from './s3-glacier.ts';
 import { applyLifecycle, type LifecyclePass, minimumSizes, rulesOf } from './s3-lifecycle.ts';
 import { listObjects, listVersions } from './s3-list.ts';
 import { requireLock, retentionXml, setRetention } from './s3-lock.ts';
 import { S3Objects } from './s3-objects.ts';
 import { addressOf, operationOf, refuseUnknown } from './s3-operations.ts';
+import { refuseBroken } from './s3-presigned.ts';
 import { checkedTags, xml } from './s3-reply.ts';
 import { type Bucket, S3Store } from './s3-store.ts';
 import { S3Uploads } from './s3-uploads.ts';
@@ -42,6 +45,7 @@ export interface S3Options {
 
 export class S3 implements Service {
   readonly name = 's3';
+  readonly #folder: string;
   readonly #store: S3Store;
   readonly #now: () => number;
   readonly #account: string;
@@ -51,6 +55,7 @@ export class S3 implements Service {
 
   constructor(options: S3Options) {
     mkdirSync(options.folder, { recursive: true });
+    this.#folder = options.folder;
     this.#store = new S3Store(options.folder, options.fsync);
     this.#now = options.now;
     this.#account = options.account;
@@ -83,6 +88,7 @@ export class S3 implements Service {
 
   async handle(exchange: Exchange): Promise<Reply> {
     refuseUnknown(exchange);
+    refuseBroken(exchange, this.#now());
     const { bucket, key } = addressOf(exchange.rawPath);
     if (Buffer.byteLength(key) > keyBytesMax) throw new AwsError(400, 'KeyTooLongError', 'Your key is too long');
     const owner = exchange.headers['x-amz-expected-bucket-owner'];
@@ -104,6 +110,21 @@ export class S3 implements Service {
       headers: { 'content-type': 'application/xml' },
       ...(method === 'HEAD' || error.status === 304 ? {} : { body }),
     };
+  }
+
+  /** Objects below a prefix with their plain files, for an engine that reads in place. A bucket that is not there has none. */
+  objectsIn(bucketName: string, prefix: string): StoredObject[] {
+    const bucket = this.#store.buckets.get(bucketName);
+    if (!bucket) return [];
+    return this.#store.keys(bucket).flatMap((key) => {
+      const version = key.startsWith(prefix) ? this.#store.current(bucket, key) : undefined;
+      if (!version) return [];
+      const { restore: copy, size } = version;
+      const now = this.#now();
+      const restored = copy !== undefined && copy.readyAt <= now && copy.until > now;
+      const path = join(this.#folder, bucketName, key);
+      return [{ key, path, bytes: size, archived: isArchived(version), restored }];
+    });
   }
 
   /** Puts right what a crash left; before the first call. */

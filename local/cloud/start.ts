@@ -20,7 +20,7 @@ export async function startCloud(options: ServiceOptions): Promise<Services> {
   });
   const { url } = cloud;
   return {
-    endpoints: { s3: url, sqs: url, sns: url, ssm: url, kms: url, lambda: url },
+    endpoints: { s3: url, sqs: url, sns: url, ssm: url, kms: url, lambda: url, athena: url },
     age: (days) => cloud.s3.age(days),
     onMapping: (listener) => cloud.lambda.onMapping(listener),
     stop: () => cloud.close(),

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { AthenaClient } from '@aws-sdk/client-athena';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { S3Client } from '@aws-sdk/client-s3';
@@ -33,6 +34,7 @@ export function clientsOf(endpoint: string) {
     ssm: new SSMClient(common),
     kms: new KMSClient(common),
     lambda: new LambdaClient(common),
+    athena: new AthenaClient(common),
     secrets: new SecretsManagerClient(common),
   };
 }

@@ -57,7 +57,7 @@ export async function startWorld() {
   const loaded = templates(join(folder, 'cdk.out'), cloud.url, db);
   const { url } = cloud;
   const sqs = new Sqs(url, account, region);
-  await provision(loaded, { s3: url, sqs: url, sns: url, ssm: url, kms: url, lambda: url }, sqs);
+  await provision(loaded, { s3: url, sqs: url, sns: url, ssm: url, kms: url, lambda: url, athena: url }, sqs);
   const local = { AWS_USE_DUALSTACK_ENDPOINT: 'false', OIDC_PLAINTEXT_HOSTS: '127.0.0.1' };
   Object.assign(process.env, environmentOf(loaded), cloud.env, db.env, local);
   /** One vouches for people of both tenants, the other is the attacker's own. */
