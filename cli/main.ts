@@ -18,6 +18,7 @@ import type { Streams } from './print.ts';
 import { privacyCommand } from './privacy.ts';
 import { proofCommand } from './proof.ts';
 import { queryCommand } from './query.ts';
+import { retentionCommand } from './retention.ts';
 import { roleCommand } from './role.ts';
 import { sendCommand } from './send.ts';
 import { tailCommand } from './tail.ts';
@@ -38,6 +39,7 @@ export const commands: readonly Command[] = [
   breakGlassCommand,
   privacyCommand,
   holdCommand,
+  retentionCommand,
   proofCommand,
   exportCommand,
   verifyCommand,
