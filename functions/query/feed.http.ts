@@ -17,7 +17,7 @@ import type { BlockReader, Catalogue, FeedPosition } from '#core/query/ports.ts'
 import type { Block, SegmentPart } from '#core/record/segment.ts';
 import { onHttp } from '#functions/runtime/http.ts';
 import {
-  openBlocks,
+  openSegmentBlocks,
   openCipher,
   openCursorKey,
   openGuard,
@@ -216,7 +216,7 @@ function feedQuery(query: URLSearchParams): {
 
 export const handler = onHttp(reading(feed), {
   reads: openReads,
-  blocks: openBlocks,
+  blocks: openSegmentBlocks,
   clock: () => Date.now,
   cursorKey: openCursorKey,
   hmac: openHmac,

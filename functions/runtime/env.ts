@@ -8,6 +8,8 @@ export interface Env {
   /** Bucket of published keys and policies, and of idempotency claims. */
   CONTROL_BUCKET: string;
   SEGMENTS_BUCKET: string;
+  /** Bucket of archive files and their sidecars. */
+  ARCHIVE_BUCKET: string;
   CRITICAL_QUEUE_URL: string;
   BULK_QUEUE_URL: string;
   /** Where unreadable messages go, with the reason. */

@@ -56,7 +56,8 @@ import { createTenantRegistry } from '#stores/postgres/tenants.ts';
 import { createVerification } from '#stores/postgres/verification.ts';
 import { PostgresSubjectKeys } from '#stores/privacy/subject-keys.ts';
 import { TenantKeyStore } from '#stores/privacy/tenant-keys.ts';
-import { SegmentBlocks } from '#stores/s3/block-reader.ts';
+import { S3ArchiveObjects } from '#stores/s3/archive-objects.ts';
+import { objectsByKey, SegmentBlocks } from '#stores/s3/block-reader.ts';
 import { S3Claims } from '#stores/s3/claims.ts';
 import { S3Control, S3Publisher } from '#stores/s3/control.ts';
 import { S3ExportParts } from '#stores/s3/export-parts.ts';
@@ -124,9 +125,12 @@ export function openIntakeQueues() {
   });
 }
 
-// Segments.
+// Segments and archive files.
 export const openSegments = () => new S3Segments(s3(), readEnv('SEGMENTS_BUCKET').SEGMENTS_BUCKET);
-export const openBlocks = () => new SegmentBlocks(openSegments());
+export const openArchiveObjects = () => new S3ArchiveObjects(s3(), readEnv('ARCHIVE_BUCKET').ARCHIVE_BUCKET);
+export const openBlocks = () => new SegmentBlocks(objectsByKey(openSegments(), openArchiveObjects()));
+/** Blocks of segments alone, for who follows commits. */
+export const openSegmentBlocks = () => new SegmentBlocks(openSegments());
 export const openAnnouncer = () =>
   new SnsAnnouncer(new SNSClient(clientSettings), readEnv('ANNOUNCE_TOPIC_ARN').ANNOUNCE_TOPIC_ARN);
 

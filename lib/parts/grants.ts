@@ -31,6 +31,9 @@ export const readObjects = (data: DataStack, bucket: Bucket, ...prefixes: string
   ...listObjects(bucket),
 ];
 
+/** Archive files, of days and of months. */
+export const readArchive = (data: DataStack) => readObjects(data, data.archive, 'audit-logs');
+
 /** Puts in one piece; an upload in parts would need to decrypt as well. */
 export const writeObjects = (data: DataStack, bucket: Bucket, ...prefixes: string[]) => [
   allow(

@@ -19,6 +19,7 @@ function executes({ data, settings, inside }: PrivacyProps) {
       ...database.environment,
       CONTROL_BUCKET: data.control.bucketName,
       SEGMENTS_BUCKET: data.segments.bucketName,
+      ARCHIVE_BUCKET: data.archive.bucketName,
       CRITICAL_QUEUE_URL: data.critical.queueUrl,
       BULK_QUEUE_URL: data.bulk.queueUrl,
       TENANT_KEYS_KEY_ARN: data.tenantKeys.keyArn,
@@ -28,6 +29,7 @@ function executes({ data, settings, inside }: PrivacyProps) {
       ...database.permissions,
       ...vaultKeys(data),
       ...readPresent(data, data.segments, 'segments/'),
+      ...readPresent(data, data.archive, 'audit-logs'),
       ...writeObjects(data, data.control, 'privacy/'),
       // What we record of requests and holds is critical, whatever a tenant's own rules say.
       ...send(data.critical),

@@ -3,7 +3,7 @@ import { Construct } from 'constructs';
 import { type DataStack, proofTimeoutSeconds } from '../data-stack.ts';
 import { speaksPostgres } from '../parts/database-env.ts';
 import { type Inside, makeVerb, type Place, type Verb } from '../parts/function.ts';
-import { addCosignatures, consume, openFields, readLogs, readObjects, send, writeObjects } from '../parts/grants.ts';
+import { addCosignatures, consume, openFields, readArchive, readLogs, readObjects, send, writeObjects } from '../parts/grants.ts';
 import { mapQueue } from '../parts/mapping.ts';
 import { makeRecover, makeSeal, makeSealSweep, makeVerify } from './sealing.ts';
 
@@ -51,8 +51,12 @@ export class Proof extends Construct {
     };
     // Events as they are stored, and whether an erased person's fields can still be opened.
     const opening = {
-      environment: { SEGMENTS_BUCKET: data.segments.bucketName, TENANT_KEYS_KEY_ARN: data.tenantKeys.keyArn },
-      permissions: [...readObjects(data, data.segments, 'segments/'), ...openFields(data)],
+      environment: {
+        SEGMENTS_BUCKET: data.segments.bucketName,
+        ARCHIVE_BUCKET: data.archive.bucketName,
+        TENANT_KEYS_KEY_ARN: data.tenantKeys.keyArn,
+      },
+      permissions: [...readObjects(data, data.segments, 'segments/'), ...readArchive(data), ...openFields(data)],
     };
     const exporting = { CONTROL_BUCKET: data.control.bucketName, EXPORT_QUEUE_URL: data.exports.queueUrl };
     this.logs = makeVerb(this, 'Logs', props, { ...reading, bundle: 'proof-logs' });
