@@ -83,6 +83,12 @@ const circumstances: readonly Schema[] = [
   },
 ];
 
+const consistency = queryParameter(
+  'consistency',
+  { enum: ['bounded', 'strong'] },
+  'Where there are read replicas, `bounded` (the default) may lack the last seconds; `strong` has all that is committed.',
+);
+
 export const eventPaths: Record<string, Record<string, Operation>> = {
   '/v1/events': {
     post: {
@@ -137,7 +143,7 @@ export const eventPaths: Record<string, Record<string, Operation>> = {
       summary: 'Search events',
       description: 'Newest first, over both tiers, with one cursor.',
       scope: 'events:read',
-      parameters: [...filterParameters, ...circumstances],
+      parameters: [...filterParameters, consistency, ...circumstances],
       answers: ok('A page.', page),
       problems: ['filter_invalid', 'cursor_invalid'],
     },
@@ -146,7 +152,7 @@ export const eventPaths: Record<string, Record<string, Operation>> = {
     post: {
       summary: 'Search events with a long filter',
       scope: 'events:read',
-      parameters: circumstances,
+      parameters: [consistency, ...circumstances],
       body: body(ref('Filter')),
       answers: ok('A page.', page),
       problems: ['filter_invalid', 'cursor_invalid'],
@@ -162,6 +168,7 @@ export const eventPaths: Record<string, Record<string, Operation>> = {
         queryParameter('after', text, 'The `next` of the page before.'),
         queryParameter('limit', { type: 'integer', minimum: 1, maximum: 1000 }, 'How many at most.'),
         queryParameter('reads', { enum: ['exclude', 'include'] }, 'Whether records of reading the trail come too.'),
+        consistency,
         ...circumstances,
       ],
       answers: ok('A page.', object({ events: array(ref('Event')), next: text, missing: array(text) }, ['missing'])),
@@ -172,7 +179,7 @@ export const eventPaths: Record<string, Record<string, Operation>> = {
     get: {
       summary: 'One event',
       scope: 'events:read',
-      parameters: [pathParameter('eventId', 'UUIDv7'), ...circumstances],
+      parameters: [pathParameter('eventId', 'UUIDv7'), consistency, ...circumstances],
       answers: ok('The event.', ref('Event')),
       problems: ['not_found'],
     },

@@ -4,15 +4,21 @@ import type { EventFilter, EventPage, FeedPage } from './answers.ts';
 import { TrailkeepError } from './error.ts';
 import type { Transport } from './transport.ts';
 
+/** `strong` has all that is committed; `bounded`, the default, may lack the last seconds where there are read replicas. */
+export type Consistency = 'bounded' | 'strong';
+
 export interface ReadEvents {
   /**
    * Every event that matches, newest first, page after page, also where a page ended early. Rejects with
    * `segments_missing` when a part of the archive cannot be read: `page` goes on and names what is missing.
    */
-  search(filter: EventFilter, options?: { readonly signal?: AbortSignal }): AsyncGenerator<ShownEvent, void, void>;
+  search(
+    filter: EventFilter,
+    options?: { readonly signal?: AbortSignal; readonly consistency?: Consistency },
+  ): AsyncGenerator<ShownEvent, void, void>;
   /** One page. `cursor` is the `next_cursor` of the page before, of the same filter. */
-  page(filter: EventFilter, cursor?: string): Promise<EventPage>;
-  /** One event. Rejects with `not_found` when there is none that this key may see. */
+  page(filter: EventFilter, cursor?: string, consistency?: Consistency): Promise<EventPage>;
+  /** One event. Rejects with `not_found` when there is none that this key may see; no replica decides that. */
   get(id: string): Promise<ShownEvent>;
   /** What was committed after a place, or from the beginning; empty pages are normal. An event may come twice. */
   feed(after?: string, limit?: number): Promise<FeedPage>;
@@ -26,10 +32,15 @@ export interface ReadEvents {
 const followEveryMs = 1000;
 
 export function readEvents(transport: Transport): ReadEvents {
-  const page = (filter: EventFilter, cursor?: string, signal?: AbortSignal): Promise<EventPage> =>
+  const page = (
+    filter: EventFilter,
+    cursor: string | undefined,
+    consistency: Consistency | undefined,
+    signal?: AbortSignal,
+  ): Promise<EventPage> =>
     transport({
       method: 'POST',
-      path: '/v1/events/search',
+      path: `/v1/events/search${query({ consistency })}`,
       // JSON writes a Date as RFC 3339 and leaves undefined out.
       body: JSON.stringify({ ...filter, cursor }),
       isRead: true,
@@ -38,9 +49,12 @@ export function readEvents(transport: Transport): ReadEvents {
   const feed = (after?: string, limit?: number, signal?: AbortSignal): Promise<FeedPage> =>
     transport({ method: 'GET', path: `/v1/events/feed${query({ after, limit })}`, signal });
 
-  async function* search(filter: EventFilter, { signal }: { readonly signal?: AbortSignal } = {}) {
+  async function* search(
+    filter: EventFilter,
+    { signal, consistency }: { readonly signal?: AbortSignal; readonly consistency?: Consistency } = {},
+  ) {
     for (let cursor: string | undefined; ; ) {
-      const { events, next_cursor, missing = [] } = await page(filter, cursor, signal);
+      const { events, next_cursor, missing = [] } = await page(filter, cursor, consistency, signal);
       yield* events;
       // Going on as if they had never been would pass for a complete answer.
       if (missing.length > 0) throw segmentsMissing(missing);
@@ -60,7 +74,7 @@ export function readEvents(transport: Transport): ReadEvents {
 
   return {
     search,
-    page: (filter, cursor) => page(filter, cursor),
+    page: (filter, cursor, consistency) => page(filter, cursor, consistency),
     get: (id) => transport({ method: 'GET', path: `/v1/events/${encodeURIComponent(id)}` }),
     feed: (after, limit) => feed(after, limit),
     follow,

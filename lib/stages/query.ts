@@ -3,7 +3,7 @@ import { Construct } from 'constructs';
 import type { DataStack } from '../data-stack.ts';
 import { readsReplicas, speaksPostgres } from '../parts/database-env.ts';
 import { type Inside, makeVerb, type Place, type Verb } from '../parts/function.ts';
-import { openFields, readArchive, readObjects, sealFields, send } from '../parts/grants.ts';
+import { openFields, readObjects, sealFields, send } from '../parts/grants.ts';
 
 export interface QueryProps extends Place {
   readonly data: DataStack;
@@ -25,7 +25,6 @@ export class Query extends Construct {
       inside: database.inside,
       environment: {
         ...database.environment,
-        ...readsReplicas(data, settings),
         SEGMENTS_BUCKET: data.segments.bucketName,
         TENANT_KEYS_KEY_ARN: data.tenantKeys.keyArn,
         // Who looks is recorded before the answer.
@@ -38,17 +37,12 @@ export class Query extends Construct {
         ...send(data.critical, data.bulk),
       ],
     };
+    const reading = { ...common, environment: { ...common.environment, ...readsReplicas(data, settings) } };
     // A tenant may ask for a person before it ever sent an event; what the others open was sealed under its key.
-    const search = { ...common, permissions: [...common.permissions, ...sealFields(data)] };
-    const open = { ...common, permissions: [...common.permissions, ...openFields(data)] };
-    // The feed is younger than the archive.
-    const deep = <T extends typeof common>(verb: T) => ({
-      ...verb,
-      environment: { ...verb.environment, ARCHIVE_BUCKET: data.archive.bucketName },
-      permissions: [...verb.permissions, ...readArchive(data)],
-    });
-    this.search = makeVerb(this, 'Search', props, { ...deep(search), bundle: 'query-search', memoryMb: 1769 });
-    this.show = makeVerb(this, 'Show', props, { ...deep(open), bundle: 'query-show', memoryMb: 1024 });
+    const search = { ...reading, permissions: [...common.permissions, ...sealFields(data)] };
+    const open = { ...reading, permissions: [...common.permissions, ...openFields(data)] };
+    this.search = makeVerb(this, 'Search', props, { ...search, bundle: 'query-search', memoryMb: 1769 });
+    this.show = makeVerb(this, 'Show', props, { ...open, bundle: 'query-show', memoryMb: 1024 });
     this.feed = makeVerb(this, 'Feed', props, { ...open, bundle: 'query-feed', memoryMb: 1024 });
   }
 }
