@@ -3,7 +3,7 @@ import { Construct } from 'constructs';
 import type { DataStack } from '../data-stack.ts';
 import { readsReplicas, speaksPostgres } from '../parts/database-env.ts';
 import { type Inside, makeVerb, type Place, type Verb } from '../parts/function.ts';
-import { openFields, readObjects, sealFields, send } from '../parts/grants.ts';
+import { openFields, readArchive, readObjects, sealFields, send } from '../parts/grants.ts';
 
 export interface QueryProps extends Place {
   readonly data: DataStack;
@@ -41,8 +41,22 @@ export class Query extends Construct {
     // A tenant may ask for a person before it ever sent an event; what the others open was sealed under its key.
     const search = { ...reading, permissions: [...common.permissions, ...sealFields(data)] };
     const open = { ...reading, permissions: [...common.permissions, ...openFields(data)] };
-    this.search = makeVerb(this, 'Search', props, { ...search, bundle: 'query-search', memoryMb: 1769 });
-    this.show = makeVerb(this, 'Show', props, { ...open, bundle: 'query-show', memoryMb: 1024 });
+    // The feed is younger than the archive.
+    const deep = { ...reading.environment, ARCHIVE_BUCKET: data.archive.bucketName };
+    this.search = makeVerb(this, 'Search', props, {
+      ...search,
+      bundle: 'query-search',
+      memoryMb: 1769,
+      environment: deep,
+      permissions: [...search.permissions, ...readArchive(data)],
+    });
+    this.show = makeVerb(this, 'Show', props, {
+      ...open,
+      bundle: 'query-show',
+      memoryMb: 1024,
+      environment: deep,
+      permissions: [...open.permissions, ...readArchive(data)],
+    });
     this.feed = makeVerb(this, 'Feed', props, { ...open, bundle: 'query-feed', memoryMb: 1024 });
   }
 }
