@@ -7,14 +7,13 @@ export const exportFormats = ['jsonl', 'csv', 'parquet'] as const;
 export type ExportFormat = (typeof exportFormats)[number];
 
 /** What could not be read of what an export asked for. */
-export interface Unread {
-  /** `missing`: S3 does not have it. `damaged`: it is not what was written. `archived`: it must be restored first. */
-  readonly why: 'missing' | 'damaged' | 'archived';
-  /** Of the object. */
-  readonly key: string;
-  /** UTC days of the events in it, where the key says so: `2026-03-01`, or `2026-03` for a month. */
-  readonly day?: string;
-}
+export type Unread =
+  /** S3 does not have the object. */
+  | { readonly why: 'missing'; readonly key: string }
+  /** Bytes `first-last` of the object are not what was written. */
+  | { readonly why: 'damaged'; readonly key: string; readonly bytes: string }
+  /** Must be restored first: a day, `2026-03-01`, or a month, `2026-03`. */
+  | { readonly why: 'archived'; readonly day: string; readonly category: string };
 
 /** One object of an export. Its rows are newer than those of the part after it. */
 export interface EventPart {
@@ -50,16 +49,16 @@ export interface EventExport {
   readonly advancedAt: Date;
   readonly endedAt?: Date;
   readonly problem?: ProblemCode;
-  /** Archived objects that were left out, as was asked; of one that failed: what made it fail. */
+  /** Archived days that were left out, as was asked; of one that failed: what made it fail. */
   readonly unread: readonly Unread[];
 }
 
 /** One step of a builder: the part that it wrote, if any, and how far it got. */
 export interface ExportStep {
-  /** `advancedTo` of the step before: somebody else's step makes this one void. */
+  /** `next` of the step before: when somebody else took this step, it is void. */
   readonly after: Position | undefined;
   readonly part?: EventPart;
-  /** Archived objects that this step left out. */
+  /** Archived days that this step left out and none before it. */
   readonly unread: readonly Unread[];
   /** Where the next step begins; undefined: this was the last, and the export is ready. */
   readonly next: Position | undefined;
