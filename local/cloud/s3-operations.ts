@@ -46,7 +46,7 @@ const operations: Readonly<Record<string, readonly [name: string, ...query: stri
   'DELETE bucket lifecycle': ['DeleteBucketLifecycle'],
   'POST bucket delete': ['DeleteObjects'],
   'PUT object': ['PutObject'],
-  'GET object': ['GetObject', 'versionId'],
+  'GET object': ['GetObject', 'versionId', 'response-content-disposition', 'x-amz-checksum-mode'],
   'HEAD object': ['HeadObject', 'versionId'],
   'DELETE object': ['DeleteObject', 'versionId'],
   'POST object uploads': ['CreateMultipartUpload'],
