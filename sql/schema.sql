@@ -304,6 +304,58 @@ alter table archive.dropped_month owner to trailkeep_owner;
 grant SELECT on archive.dropped_month to trailkeep_app;
 grant SELECT, UPDATE (tokens_gone_at) on archive.dropped_month to trailkeep_purger;
 
+create table archive.export (
+  tenant_id uuid not null,
+  id uuid not null,
+  state text collate "C" default 'asked'::text not null,
+  format text collate "C" not null,
+  asked json not null,
+  asked_by text not null,
+  asked_at timestamp with time zone not null,
+  plan text,
+  parts integer default 0 not null,
+  events bigint default 0 not null,
+  bytes bigint default 0 not null,
+  reached text collate "C",
+  unread json default '[]'::json not null,
+  advanced_at timestamp with time zone not null,
+  ended_at timestamp with time zone,
+  problem text,
+  constraint export_check CHECK (((state = 'asked'::text) = (ended_at IS NULL))),
+  constraint export_check1 CHECK (((state = 'asked'::text) = (plan IS NOT NULL))),
+  constraint export_check2 CHECK (((state = 'failed'::text) = (problem IS NOT NULL))),
+  constraint export_format_check CHECK ((format = ANY (ARRAY['jsonl'::text, 'csv'::text, 'parquet'::text]))),
+  constraint export_pkey PRIMARY KEY (tenant_id, id),
+  constraint export_state_check CHECK ((state = ANY (ARRAY['asked'::text, 'ready'::text, 'failed'::text])))
+);
+alter table archive.export owner to trailkeep_owner;
+alter table archive.export enable row level security;
+alter table archive.export force row level security;
+create policy tenant on archive.export for * to trailkeep_app
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT, UPDATE (advanced_at, bytes, ended_at, events, parts, plan, problem, reached, state, unread) on archive.export to trailkeep_app;
+
+create table archive.export_part (
+  tenant_id uuid not null,
+  export_id uuid not null,
+  part integer not null,
+  run uuid not null,
+  events integer not null,
+  bytes bigint not null,
+  sha256 bytea not null,
+  constraint export_part_events_check CHECK ((events >= 0)),
+  constraint export_part_part_check CHECK ((part > 0)),
+  constraint export_part_pkey PRIMARY KEY (tenant_id, export_id, part),
+  constraint export_part_sha256_check CHECK ((length(sha256) = 32)),
+  constraint export_part_tenant_id_export_id_fkey FOREIGN KEY (tenant_id, export_id) REFERENCES archive.export(tenant_id, id)
+);
+alter table archive.export_part owner to trailkeep_owner;
+alter table archive.export_part enable row level security;
+alter table archive.export_part force row level security;
+create policy tenant on archive.export_part for * to trailkeep_app
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT on archive.export_part to trailkeep_app;
+
 create table archive.file (
   tenant_id uuid not null,
   file_id uuid not null,
@@ -936,6 +988,7 @@ alter table record.segment_part enable row level security;
 alter table record.segment_part force row level security;
 CREATE INDEX segment_part_by_any_id ON record.segment_part USING btree (tenant_id, max_id, min_id);
 CREATE UNIQUE INDEX segment_part_by_leaf ON record.segment_part USING btree (tenant_id, first_leaf);
+CREATE INDEX segment_part_by_segment ON record.segment_part USING btree (segment_id);
 CREATE INDEX segment_part_by_time ON record.segment_part USING btree (tenant_id, max_time DESC, seq DESC) WHERE (tier = 1);
 create policy archiver on record.segment_part for * to trailkeep_archiver
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
