@@ -147,6 +147,8 @@ create policy archiver on record.segment_part to trailkeep_archiver
   using (tenant_id = any ((select sec.ctx_tenants())::uuid[]));
 grant select, delete on record.segment_part to trailkeep_archiver;
 grant select, delete on record.segment to trailkeep_archiver;
+-- Whether anybody still has a part in a segment: the last one's release lets the object go.
+create index segment_part_by_segment on record.segment_part (segment_id);
 create policy archiver on access.tenant for select to trailkeep_archiver
   using ('00000000-0000-0000-0000-000000000000'::uuid = any ((select sec.ctx_tenants())::uuid[]));
 grant select (tenant_id) on access.tenant to trailkeep_archiver;

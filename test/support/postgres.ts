@@ -19,7 +19,13 @@ export interface TestDatabase extends TestServer {
   readonly ownerSql: Sql;
   /** As one of our login roles; closed by drop(). */
   login(
-    user: 'trailkeep_app' | 'trailkeep_sealer' | 'trailkeep_purger' | 'trailkeep_recovery' | 'trailkeep_verifier',
+    user:
+      | 'trailkeep_app'
+      | 'trailkeep_sealer'
+      | 'trailkeep_purger'
+      | 'trailkeep_recovery'
+      | 'trailkeep_verifier'
+      | 'trailkeep_archiver',
     connections?: number,
   ): Sql;
   /** What a function's environment says about the database. */
