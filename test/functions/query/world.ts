@@ -1,9 +1,11 @@
 /** Events spread over both tiers with small blocks, as a test wants them, and the ports that read them. */
+import type { ArchiveChunk } from '#core/archive/file.ts';
+import { Archived } from '#core/archive/ports.ts';
 import type { Event } from '#core/event/event.ts';
-import type { BlockReader, Catalogue } from '#core/query/ports.ts';
+import { type BlockReader, type Catalogue, Damaged } from '#core/query/ports.ts';
 import { buildFilter, keysOf } from '#core/record/membership.ts';
 import { Missing } from '#core/record/ports.ts';
-import type { Block, SegmentPart } from '#core/record/segment.ts';
+import type { Block, Part, SegmentPart } from '#core/record/segment.ts';
 import type { AnswerPorts } from '#functions/query/answer.ts';
 import { tenantA } from '#test/support/events.ts';
 import { MemoryLedger } from '#test/support/memory.ts';
@@ -40,6 +42,8 @@ export class World implements BlockReader {
   readonly reads: { readonly key: string; readonly blocks: number }[] = [];
   readonly #texts = new Map<string, string>();
   readonly #gone = new Set<string>();
+  readonly #frozen = new Set<string>();
+  readonly #damaged = new Set<string>();
   now = at0;
 
   get ports(): AnswerPorts & { readonly catalogue: Catalogue } {
@@ -52,15 +56,28 @@ export class World implements BlockReader {
 
   /** One part whose blocks hold these events, in this order. */
   addPart(blocks: readonly (readonly Event[])[], tier: 'bulk' | 'critical' = 'bulk'): SegmentPart {
+    const key = `s${this.ledger.committed.length}`;
+    const { tenant } = blocks[0]![0]!;
+    const seq = BigInt(this.ledger.committed.filter((other) => other.tenant === tenant).length + 1);
+    const part: SegmentPart = { ...this.#stored(key, blocks, tier), segment: key, seq };
+    this.ledger.committed.push(part);
+    return part;
+  }
+
+  /** A chunk of an archive file, which is in the catalogue once somebody puts it there. */
+  chunkOf(key: string, blocks: readonly (readonly Event[])[], tier: 'bulk' | 'critical' = 'bulk'): ArchiveChunk {
+    return { ...this.#stored(key, blocks, tier), file: key, number: 0, leaves: [] };
+  }
+
+  #stored(key: string, blocks: readonly (readonly Event[])[], tier: 'bulk' | 'critical'): Part {
     const events = blocks.flat();
     const { tenant } = events[0]!;
-    const segment = `s${this.ledger.committed.length}`;
     let offset = 10;
     const made = blocks.map((block): Block => {
       const text = block.map((event) => `${JSON.stringify(event)}\n`).join('');
       const start = offset;
       offset += text.length;
-      this.#texts.set(`${segment}/${start}`, text);
+      this.#texts.set(`${key}/${start}`, text);
       return {
         tenant,
         offset: start,
@@ -71,20 +88,40 @@ export class World implements BlockReader {
       };
     });
     const ids = events.map(({ id }) => id).sort();
-    const part: SegmentPart = {
+    return {
       tenant,
-      segment,
-      seq: BigInt(this.ledger.committed.filter((other) => other.tenant === tenant).length + 1),
       tier,
-      key: segment,
+      key,
       events: events.length,
       ...timesOf(events),
       minId: ids[0]!,
       maxId: ids.at(-1)!,
       blocks: made,
     };
-    this.ledger.committed.push(part);
-    return part;
+  }
+
+  /** All events of some parts. */
+  eventsIn(parts: readonly Part[]): Event[] {
+    return parts.flatMap(({ key, blocks }) =>
+      blocks.flatMap(({ offset }) =>
+        this.#texts
+          .get(`${key}/${offset}`)!
+          .split('\n')
+          .slice(0, -1)
+          .map((line) => JSON.parse(line) as Event),
+      ),
+    );
+  }
+
+  /** What lies there is something else from now on. */
+  damage(key: string, offset: number, text: string | undefined): void {
+    if (text === undefined) this.#damaged.add(`${key}/${offset}`);
+    else this.#texts.set(`${key}/${offset}`, text);
+  }
+
+  /** The object moves to Glacier. */
+  freeze(key: string): void {
+    this.#frozen.add(key);
   }
 
   /** The segment vanishes from S3 while the catalogue still names it. */
@@ -92,8 +129,12 @@ export class World implements BlockReader {
     this.#gone.add(key);
   }
 
-  async read(part: SegmentPart, blocks: readonly Block[]): Promise<readonly string[]> {
+  async read(part: Pick<Part, 'key'>, blocks: readonly Block[]): Promise<readonly string[]> {
     if (this.#gone.has(part.key)) throw new Missing(part.key);
+    if (this.#frozen.has(part.key)) throw new Archived(part.key);
+    for (const { offset } of blocks) {
+      if (this.#damaged.has(`${part.key}/${offset}`)) throw new Damaged(part.key, 'the block cannot be inflated');
+    }
     this.reads.push({ key: part.key, blocks: blocks.length });
     return blocks.map(({ offset }) => this.#texts.get(`${part.key}/${offset}`)!);
   }
