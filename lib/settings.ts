@@ -19,6 +19,8 @@ export interface Settings {
     readonly ownKey: boolean;
   };
   readonly archive: {
+    /** Days after its end that a month of critical events stays in Postgres. */
+    readonly hotDays: number;
     /** Governance mode: an administrator with a special permission can still delete. Nobody else can. */
     readonly objectLock?: { readonly segmentDays: number; readonly archiveDays: number };
   };
@@ -104,7 +106,7 @@ const dev: Settings = {
   removal: 'destroy',
   network: { cidr: '10.40.0.0/16', egress: 'ipv6', flowLogs: false },
   encryption: { ownKey: false },
-  archive: {},
+  archive: { hotDays: 30 },
   aurora: { minAcu: 0, maxAcu: 2, autoPauseMinutes: 5, readers: 0, reads, backupDays: 1 },
   cache: { valkey: false },
   people: { mfa: 'optional', threatProtection: false, consoleUrls: ['http://localhost:4600/console'] },
@@ -132,6 +134,7 @@ const prod: Settings = {
   network: { cidr: '10.41.0.0/16', egress: 'endpoints', flowLogs: true },
   encryption: { ownKey: true },
   archive: {
+    hotDays: 30,
     objectLock: { segmentDays: 7, archiveDays: 365 },
   },
   aurora: { minAcu: 0.5, maxAcu: 16, readers: 1, reads, backupDays: 35 },

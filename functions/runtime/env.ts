@@ -25,6 +25,8 @@ export interface Env {
   VAULT_KEY_ARN: string;
   /** Days that backups of the database are kept: an erased key is in them until then. */
   BACKUP_DAYS: string;
+  /** Days after its end that a month of critical events stays in Postgres. */
+  HOT_DAYS: string;
   DATABASE_HOST: string;
   /** Hosts of replicas, `host` or `host:port`, with commas between; unset where there are none. */
   DATABASE_READ_HOST: string;

@@ -36,6 +36,7 @@ import { createCriticalEvents } from '#stores/postgres/critical-events.ts';
 import { createDeliveries } from '#stores/postgres/deliveries.ts';
 import { createExports } from '#stores/postgres/exports.ts';
 import { createHolds } from '#stores/postgres/holds.ts';
+import { createHotRows } from '#stores/postgres/hot-rows.ts';
 import { createIssuerRegistry } from '#stores/postgres/issuers.ts';
 import { createKeyLifecycle } from '#stores/postgres/key-lifecycle.ts';
 import { createKeyRegistry } from '#stores/postgres/keys.ts';
@@ -128,6 +129,7 @@ export function openIntakeQueues() {
 // Segments and archive files.
 export const openSegments = () => new S3Segments(s3(), readEnv('SEGMENTS_BUCKET').SEGMENTS_BUCKET);
 export const openArchiveObjects = () => new S3ArchiveObjects(s3(), readEnv('ARCHIVE_BUCKET').ARCHIVE_BUCKET);
+export const openArchiveBlocks = () => new SegmentBlocks(openArchiveObjects());
 export const openBlocks = () => new SegmentBlocks(objectsByKey(openSegments(), openArchiveObjects()));
 /** Blocks of segments alone, for who follows commits. */
 export const openSegmentBlocks = () => new SegmentBlocks(openSegments());
@@ -280,6 +282,9 @@ export function openMigrator() {
 
 // How long events are kept.
 export const openRetentionPolicies = async () => createRetentionPolicies(sql(), await contextKey());
+export const openHotRows = async () => createHotRows(sql(), await contextKey());
+/** Days after its end that a month stays in Postgres. */
+export const openHotDays = () => Number(readEnv('HOT_DAYS').HOT_DAYS);
 export const openRetentionLedger = async () => createRetentionLedger(sql(), await contextKey());
 
 // Logs in the evidence bucket.
@@ -343,6 +348,11 @@ export const openIds = () => ({
 
 export const openClock = () => () => new Date();
 export const openSha256 = () => (data: string | Uint8Array) => createHash('sha256').update(data).digest('hex');
+/** The same as bytes, of a line. */
+export const openLineDigest =
+  () =>
+  (line: string): Uint8Array =>
+    createHash('sha256').update(line).digest();
 export const openHmac = () => (key: Uint8Array, data: string) =>
   new Uint8Array(createHmac('sha256', key).update(data).digest());
 

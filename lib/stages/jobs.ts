@@ -8,6 +8,7 @@ import { reachesPostgres } from '../parts/database-env.ts';
 import { type Inside, makeVerb, type Place, type Verb } from '../parts/function.ts';
 import { makeDeadLetterQueue } from '../parts/queue.ts';
 import { makeSchedule } from '../parts/schedule.ts';
+import { makeAge } from './ageing.ts';
 import { makeAdvance } from './privacy.ts';
 import type { Proof } from './proof.ts';
 
@@ -21,6 +22,7 @@ export interface JobsProps extends Place {
 export class Jobs extends Construct {
   readonly preparePartitions: Verb;
   readonly advanceRequests: Verb;
+  readonly age: Verb;
   /** Calls that failed to the last retry. */
   readonly missed: Queue;
 
@@ -34,6 +36,7 @@ export class Jobs extends Construct {
       timeoutSeconds: 60,
     });
     this.advanceRequests = makeAdvance(this, props);
+    this.age = makeAge(this, props);
     this.missed = makeDeadLetterQueue(this, 'Missed');
     const common = {
       group: new ScheduleGroup(this, 'Group'),
@@ -61,6 +64,8 @@ export class Jobs extends Construct {
     });
     // Cosignatures are an hour old at most, also while nothing is written.
     makeSchedule(this, 'AnchorsRegularly', { ...common, verb: props.proof.anchorSweep, every: Duration.minutes(30) });
+    // Four looks a day let a month that takes several runs go within days.
+    makeSchedule(this, 'AgeRegularly', { ...common, verb: this.age, every: Duration.hours(6) });
     makeSchedule(this, 'PartitionsDaily', { ...common, verb: this.preparePartitions, every: Duration.days(1) });
   }
 }

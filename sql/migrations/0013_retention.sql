@@ -138,7 +138,9 @@ begin
   execute format('alter table record.event detach partition record.%I', name);
   execute format('drop table record.%I', name);
   update archive.hot_floor set floor = past where floor < past;
-  insert into archive.dropped_month (month, dropped_at, events, tenants) values (month, at, total, own);
+  insert into archive.dropped_month as d (month, dropped_at, events, tenants) values (month, at, total, own)
+    on conflict on constraint dropped_month_pkey do update
+      set events = d.events + excluded.events, tokens_gone_at = null;
   return total;
 end $$;
 revoke all on function archive.hot_months(date), archive.drop_month(date, json, timestamptz) from public;
