@@ -84,10 +84,15 @@ export async function withTenants<T>(
 ): Promise<T> {
   const context = signContext(contextKey, tenants, now);
   try {
+    let lost = false;
     const work = sql.begin(mode, (tx) => {
       // execute() sends it now, before anything that fn sends; without it the order is that of the awaits.
       const signed = tx`select set_config('app.ctx', ${context}, true)`.execute();
-      return unlessLost(Promise.all([signed, fn(tx)]).then(([, result]) => ({ result })));
+      const own = untilLost(tx, () => lost);
+      return unlessLost(Promise.all([signed, fn(own)]).then(([, result]) => ({ result })));
+    });
+    work.catch(() => {
+      lost = true;
     });
     return ((await bounded(work)) as { result: T }).result;
   } catch (error) {
@@ -105,6 +110,16 @@ export const unlessLost = <T>(work: Promise<T>): Promise<T> =>
     if (code === 'CONNECTION_CLOSED' || code === 'CONNECTION_DESTROYED') return new Promise<never>(() => {});
     throw error;
   });
+
+/** The same for a statement that `fn` sends after begin() has rejected: it is refused here and not written to the socket. */
+function untilLost(tx: TransactionSql, isLost: () => boolean): TransactionSql {
+  return new Proxy(tx, {
+    apply(target, that, args) {
+      if (isLost()) throw Object.assign(new Error('the connection is lost'), { code: 'CONNECTION_CLOSED' });
+      return Reflect.apply(target as (...args: unknown[]) => unknown, that, args);
+    },
+  });
+}
 
 /** For tables without tenants. Rejects with `Unavailable` when the database is down. */
 export async function asked<T>(query: PromiseLike<T>): Promise<T> {

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Unavailable } from '#core/record/ports.ts';
 import { type LocalPostgres, startPostgres } from '#local/postgres.ts';
-import { connect } from '#stores/postgres/connect.ts';
+import { connect, withTenants } from '#stores/postgres/connect.ts';
 import { createLedger } from '#stores/postgres/ledger.ts';
 import { asUnavailable } from '#stores/postgres/unavailable.ts';
-import { contextKey, prepareTemplate, type TestDatabase, testDatabase } from '#test/support/postgres.ts';
-import { batchOf, made } from './made.ts';
+import { contextKey, prepareTemplate, superuser, type TestDatabase, testDatabase } from '#test/support/postgres.ts';
+import { batchOf, made, tenantA } from './made.ts';
 
 let folder: string;
 let server: LocalPostgres;
@@ -46,6 +46,33 @@ test('a stopped or killed database is Unavailable; what was committed is there w
   expect(await commit().catch(commit)).toMatchObject({ parts: [{ seq: 3n }] });
   await sql.end();
 });
+
+test.each(['between two statements', 'in the middle of one'])(
+  'a connection that ends %s is Unavailable',
+  async (when) => {
+    const { host, port, database } = db;
+    const sql = connect({ host, port, database, user: 'trailkeep_app', sslMode: 'disable' });
+    const other = superuser(db);
+    let ended: Promise<unknown> = Promise.resolve();
+    const work = withTenants(sql, contextKey, [tenantA], new Date(), async (tx) => {
+      const [row] = await tx`select pg_backend_pid() as pid`;
+      if (when === 'in the middle of one') return tx`select pg_terminate_backend(pg_backend_pid())`;
+      ended = (async () => {
+        await other`select pg_terminate_backend(${row!.pid})`;
+        await expect(work).rejects.toBeInstanceOf(Unavailable);
+        // What is sent now must not reach for a socket: that would end the process.
+        await tx`select 1`;
+      })();
+      return ended;
+    });
+    await expect(work).rejects.toBeInstanceOf(Unavailable);
+    if (when === 'between two statements') await expect(ended).rejects.toMatchObject({ code: 'CONNECTION_CLOSED' });
+    const ask = () => withTenants(sql, contextKey, [tenantA], new Date(), async (tx) => tx`select 1 as one`);
+    // postgres.js tells the lost connection's last words to whoever comes next.
+    expect(await ask().catch(ask)).toEqual([{ one: 1 }]);
+    await Promise.all([sql.end({ timeout: 1 }), other.end()]);
+  },
+);
 
 test.each([
   ...['ECONNREFUSED', 'CONNECT_TIMEOUT', 'CONNECTION_CLOSED', '08006', '25006', '53300', '57P01', '57014', '28P01'],
