@@ -1,7 +1,7 @@
 /**
  * The catalogue of segments and archive files, by tenant.
  *
- * A page is one statement, so that one snapshot says what is compacted, what is in files and which version that is.
+ * A page is one statement, so that one snapshot says what is in segments, what is in files and which version that is.
  */
 import type { PendingQuery, Row, Sql, TransactionSql } from 'postgres';
 import type { ArchiveChunk } from '#core/archive/file.ts';
@@ -16,6 +16,9 @@ import { hotFloor } from './hot-floor.ts';
 /** What an event takes in a segment, about: for saying how much there is to scan. */
 const bytesPerEvent = 130;
 
+/** A file covers a month at most, so a chunk that begins by a time ends by so much later: where its index is entered. */
+const fileSpanMs = 31 * 86_400_000;
+
 /** Opens the catalogue; what each method promises is in core/query/ports.ts. */
 export function createCatalogue(sql: Transactions, contextKey: Uint8Array): Catalogue {
   const read = <T>(tenant: string, query: (tx: TransactionSql) => Promise<T>) =>
@@ -24,7 +27,7 @@ export function createCatalogue(sql: Transactions, contextKey: Uint8Array): Cata
   return {
     parts: (tenant, range, before, limit) =>
       read(tenant, async (tx) => {
-        const rows = await partsQuery(tx, tenant, range, before, limit + 1);
+        const rows = await partsQuery(tx, tenant, range, await compactedSeq(tx, tenant), before, limit + 1);
         const parts = rows.filter((row) => row.place !== null).map(placedPart);
         const page = parts.slice(0, limit);
         return {
@@ -37,7 +40,9 @@ export function createCatalogue(sql: Transactions, contextKey: Uint8Array): Cata
 
     partsWithId: async (tenant, id) =>
       isUuid(id)
-        ? read(tenant, async (tx) => (await partsWithIdQuery(tx, tenant, id)).map((row) => placedPart(row).part))
+        ? read(tenant, async (tx) =>
+            (await partsWithIdQuery(tx, tenant, id, await compactedSeq(tx, tenant))).map((row) => placedPart(row).part),
+          )
         : [],
 
     partsAfter: (tenant, after, limit) =>
@@ -63,14 +68,21 @@ export function createCatalogue(sql: Transactions, contextKey: Uint8Array): Cata
               where tenant_id = ${tenant} and max_time >= ${whole(from)} and min_time <= ${whole(to)}), 0)
             + ${bytesPerEvent}::int * coalesce((select sum(events::bigint) from record.segment_part
               where tenant_id = ${tenant} and tier = 1 and max_time >= ${whole(from)} and min_time <= ${whole(to)}
-              and seq > ${compactedSeq(tx, tenant)}), 0) as bytes`;
+              and seq > ${await compactedSeq(tx, tenant)}), 0) as bytes`;
         return Number(row!.bytes);
       }),
   };
 }
 
-const compactedSeq = (tx: Sql | TransactionSql, tenant: string) =>
-  tx`coalesce((select compacted_seq from archive.progress where tenant_id = ${tenant}), 0)`;
+/**
+ * Up to where parts are compacted. Asked before the page and handed to it as a number: row-level security keeps a
+ * subquery out of index conditions, and a month of compacted parts would be walked over. When it grows between the two
+ * statements, a part and the file that has its events may both be listed, which costs a read and loses nothing.
+ */
+async function compactedSeq(tx: TransactionSql, tenant: string): Promise<string> {
+  const [row] = await tx`select compacted_seq from archive.progress where tenant_id = ${tenant}`;
+  return String(row?.compacted_seq ?? 0);
+}
 
 const segmentColumns = (
   tx: Sql | TransactionSql,
@@ -100,6 +112,7 @@ export function partsQuery(
   tx: Sql | TransactionSql,
   tenant: string,
   { from, to }: { readonly from: number; readonly to: number },
+  compacted: string,
   before: PartPosition | undefined,
   limit: number,
 ): PendingQuery<Row[]> {
@@ -120,26 +133,32 @@ export function partsQuery(
         : tx`and c.max_time <= ${time!} and (c.max_time < ${time!} or (c.file_id, c.number) > (${at.file}, ${at.number}))`;
   return tx`select now.version, now.hot_floor, page.* from (
       select coalesce((select version from archive.progress where tenant_id = ${tenant}), 0) as version,
-        ${compactedSeq(tx, tenant)} as compacted_seq, ${hotFloor(tx)} as hot_floor) now
+        ${hotFloor(tx)} as hot_floor) now
     left join lateral (
       select * from (
-        (${fromSegments(tx)} where p.tenant_id = ${tenant} and p.tier = 1 and p.seq > now.compacted_seq
+        (${fromSegments(tx)} where p.tenant_id = ${tenant} and p.tier = 1 and p.seq > ${compacted}
           and p.max_time >= ${whole(from)} and p.min_time <= ${whole(to)} ${older}
           order by p.max_time desc, p.seq desc limit ${limit})
         union all
         (${fromFiles(tx)} where c.tenant_id = ${tenant} and (c.tier = 1 or c.min_id < now.hot_floor)
-          and c.max_time >= ${whole(from)} and c.min_time <= ${whole(to)} ${olderChunks}
+          and c.max_time >= ${whole(from)} and c.min_time <= ${whole(to)} and c.max_time <= ${whole(to + fileSpanMs)}
+          ${olderChunks}
           order by c.max_time desc, c.file_id, c.number limit ${limit})
       ) both_kinds order by max_time desc, seq desc nulls last, file_id, number limit ${limit}
     ) page on true`;
 }
 
 /** Segments' parts of the bulk tier and chunks of both that may hold an id. */
-export function partsWithIdQuery(tx: Sql | TransactionSql, tenant: string, id: string): PendingQuery<Row[]> {
+export function partsWithIdQuery(
+  tx: Sql | TransactionSql,
+  tenant: string,
+  id: string,
+  compacted: string,
+): PendingQuery<Row[]> {
   return tx`${fromFiles(tx)} where c.tenant_id = ${tenant} and c.max_id >= ${id} and c.min_id <= ${id}
     union all
     ${fromSegments(tx)} where p.tenant_id = ${tenant} and p.tier = 1 and p.max_id >= ${id} and p.min_id <= ${id}
-      and p.seq > ${compactedSeq(tx, tenant)}`;
+      and p.seq > ${compacted}`;
 }
 
 /** A place as the query above orders by it; of a part of a segment, or of a chunk. */
