@@ -1,4 +1,5 @@
 /** What compaction leans on in Postgres. Every method rejects with `Unavailable` when the database is down. */
+import type { Category, Tier } from '../event/event.ts';
 import type { SegmentPart } from '../record/segment.ts';
 import type { ArchiveChunk, ArchiveFile } from './file.ts';
 
@@ -64,6 +65,13 @@ export interface ArchiveLedger {
       readonly now: Date;
     },
   ): Promise<boolean>;
+  /** Chunks of a tier and a category that reach into [from, to], ms since 1970, by their smallest time. */
+  chunkBounds(
+    tenant: string,
+    where: { readonly tier: Tier; readonly category: Category; readonly from: number; readonly to: number },
+  ): Promise<readonly Pick<ArchiveChunk, 'file' | 'number' | 'minTime' | 'maxTime'>[]>;
+  /** Undefined when its file is not in the catalogue any longer. */
+  chunk(tenant: string, file: string, number: number): Promise<ArchiveChunk | undefined>;
   /** Files of fewer than `bytes` bytes, by (tier, category, span, day, id). */
   smallFiles(tenant: string, bytes: number, limit: number): Promise<readonly ArchiveFile[]>;
   /**

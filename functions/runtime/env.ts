@@ -10,10 +10,23 @@ export interface Env {
   SEGMENTS_BUCKET: string;
   /** Bucket of archive files and their sidecars. */
   ARCHIVE_BUCKET: string;
+  /** Tenants that are to be compacted. */
+  COMPACT_QUEUE_URL: string;
+  /** How long events wait for others to be compacted with. */
+  COMPACT_AFTER_MINUTES: string;
+  /** Days that pollers of the feed may be behind. */
+  FEED_DAYS: string;
+  /** Athena's workgroup and Glue's database that questions to the whole archive go to. */
+  ATHENA_WORKGROUP: string;
+  ATHENA_DATABASE: string;
   CRITICAL_QUEUE_URL: string;
   BULK_QUEUE_URL: string;
   /** Where unreadable messages go, with the reason. */
   DEAD_LETTER_QUEUE_URL: string;
+  /** Restores that somebody confirmed. */
+  RESTORE_QUEUE_URL: string;
+  /** Exports of events that somebody asked for. */
+  EVENT_EXPORT_QUEUE_URL: string;
   /** JSON: the queues and their dead-letter queues that the admin verb may look into, `[{name, url, deadLetterUrl}]`. */
   DEAD_LETTER_SOURCES: string;
   ANNOUNCE_TOPIC_ARN: string;

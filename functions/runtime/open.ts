@@ -6,6 +6,7 @@
  */
 import { createHash, createHmac, randomBytes, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { AthenaClient } from '@aws-sdk/client-athena';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { S3Client } from '@aws-sdk/client-s3';
@@ -20,6 +21,7 @@ import { roleTemplates } from '#core/access/role-templates.ts';
 import { steadyClock } from '#core/access/steady-clock.ts';
 import { uuidv7 } from '#core/event/uuid.ts';
 import type { Anchors } from '#core/proof/ports.ts';
+import { AthenaQueries } from '#stores/athena/queries.ts';
 import { clientSettings } from '#stores/aws/clients.ts';
 import { openCedar } from '#stores/cedar/engine.ts';
 import { nodeCipher } from '#stores/crypto/cipher.ts';
@@ -29,11 +31,15 @@ import { KmsSigner } from '#stores/kms/signer.ts';
 import { KmsVault } from '#stores/kms/vault.ts';
 import { LambdaMappings } from '#stores/lambda/mappings.ts';
 import { createTokenVerifier } from '#stores/oidc/verifier.ts';
+import { createArchiveFiles, createArchiveLedger } from '#stores/postgres/archive.ts';
+import { createArchiveReaches } from '#stores/postgres/archive-reach.ts';
+import { createRebuildLedger } from '#stores/postgres/archive-rebuild.ts';
 import { createBreakGlassRegistry } from '#stores/postgres/break-glass.ts';
 import { createCatalogue } from '#stores/postgres/catalogue.ts';
 import { connect, type Transactions } from '#stores/postgres/connect.ts';
 import { createCriticalEvents } from '#stores/postgres/critical-events.ts';
 import { createDeliveries } from '#stores/postgres/deliveries.ts';
+import { createEventExports } from '#stores/postgres/event-exports.ts';
 import { createExports } from '#stores/postgres/exports.ts';
 import { createHolds } from '#stores/postgres/holds.ts';
 import { createHotRows } from '#stores/postgres/hot-rows.ts';
@@ -50,7 +56,9 @@ import { createPermissionSource } from '#stores/postgres/permission-source.ts';
 import { createPolicyRegistry } from '#stores/postgres/policies.ts';
 import { createPrivacyRequests } from '#stores/postgres/privacy-requests.ts';
 import { createProjectRegistry } from '#stores/postgres/projects.ts';
+import { createReplayLedger } from '#stores/postgres/replay.ts';
 import { type ReadSource, Replicas, readPolicies } from '#stores/postgres/replicas.ts';
+import { createRestores } from '#stores/postgres/restores.ts';
 import { createRetentionLedger, createRetentionPolicies } from '#stores/postgres/retention.ts';
 import { createRoleRegistry } from '#stores/postgres/roles.ts';
 import { createTenantRegistry } from '#stores/postgres/tenants.ts';
@@ -61,10 +69,12 @@ import { S3ArchiveObjects } from '#stores/s3/archive-objects.ts';
 import { objectsByKey, SegmentBlocks } from '#stores/s3/block-reader.ts';
 import { S3Claims } from '#stores/s3/claims.ts';
 import { S3Control, S3Publisher } from '#stores/s3/control.ts';
+import { S3EventParts } from '#stores/s3/event-parts.ts';
 import { S3ExportParts } from '#stores/s3/export-parts.ts';
 import { S3LogDirectory } from '#stores/s3/log-directory.ts';
 import { S3LogStore } from '#stores/s3/log-store.ts';
 import { S3Packages } from '#stores/s3/packages.ts';
+import { S3Questions } from '#stores/s3/questions.ts';
 import { S3Segments } from '#stores/s3/segments.ts';
 import { S3WitnessState } from '#stores/s3/witness-state.ts';
 import { SnsAnnouncer } from '#stores/sns/announcer.ts';
@@ -129,6 +139,12 @@ export function openIntakeQueues() {
 // Segments and archive files.
 export const openSegments = () => new S3Segments(s3(), readEnv('SEGMENTS_BUCKET').SEGMENTS_BUCKET);
 export const openArchiveObjects = () => new S3ArchiveObjects(s3(), readEnv('ARCHIVE_BUCKET').ARCHIVE_BUCKET);
+/** For files of many megabytes, which take longer than anything else that is put. */
+const s3Large = /* @__PURE__ */ once(
+  () =>
+    new S3Client({ ...clientSettings, requestHandler: { ...clientSettings.requestHandler, requestTimeout: 60_000 } }),
+);
+export const openArchiveWriter = () => new S3ArchiveObjects(s3Large(), readEnv('ARCHIVE_BUCKET').ARCHIVE_BUCKET);
 export const openArchiveBlocks = () => new SegmentBlocks(openArchiveObjects());
 export const openBlocks = () => new SegmentBlocks(objectsByKey(openSegments(), openArchiveObjects()));
 /** Blocks of segments alone, for who follows commits. */
@@ -280,6 +296,12 @@ export function openMigrator() {
   });
 }
 
+// What a lost database gets back.
+/** As trailkeep_archiver. */
+export const openRebuildLedger = async () => createRebuildLedger(sql(), await contextKey());
+/** As trailkeep_recovery. */
+export const openReplayLedger = async () => createReplayLedger(sql(), await contextKey());
+
 // How long events are kept.
 export const openRetentionPolicies = async () => createRetentionPolicies(sql(), await contextKey());
 export const openHotRows = async () => createHotRows(sql(), await contextKey());
@@ -310,10 +332,37 @@ export const openLogHost = () => readEnv('LOG_HOST').LOG_HOST;
 export const openNewSlug = () => () =>
   Array.from(randomBytes(26), (byte) => 'abcdefghijklmnopqrstuvwxyz234567'[byte & 31]).join('');
 
+// Restores from Deep Archive.
+export const openRestores = async () => createRestores(sql(), await contextKey());
+export const openRestoreQueue = () => new SqsOutlet(sqs(), readEnv('RESTORE_QUEUE_URL').RESTORE_QUEUE_URL);
+
+// Compaction.
+export const openArchiveFiles = async () => createArchiveFiles(sql(), await contextKey());
+/** As trailkeep_archiver. */
+export const openArchiveLedger = async () => createArchiveLedger(sql(), await contextKey());
+export const openCompactQueue = () => new SqsOutlet(sqs(), readEnv('COMPACT_QUEUE_URL').COMPACT_QUEUE_URL);
+export const openCompactAfter = () => Number(readEnv('COMPACT_AFTER_MINUTES').COMPACT_AFTER_MINUTES) * 60_000;
+/** Days that pollers may be behind. */
+export const openFeedDays = () => Number(readEnv('FEED_DAYS').FEED_DAYS);
+
 // Exports for auditors.
 export const openExports = async () => createExports(sql(), await contextKey());
 export const openExportParts = () => new S3ExportParts(s3(), readEnv('CONTROL_BUCKET').CONTROL_BUCKET);
 export const openExportQueue = () => new SqsOutlet(sqs(), readEnv('EXPORT_QUEUE_URL').EXPORT_QUEUE_URL);
+
+// Exports of events.
+export const openEventExports = async () => createEventExports(sql(), await contextKey());
+export const openEventParts = () => new S3EventParts(s3(), readEnv('CONTROL_BUCKET').CONTROL_BUCKET);
+export const openEventExportQueue = () =>
+  new SqsOutlet(sqs(), readEnv('EVENT_EXPORT_QUEUE_URL').EVENT_EXPORT_QUEUE_URL);
+
+// Questions to the whole archive.
+export function openArchiveQueries() {
+  const { ATHENA_WORKGROUP: workGroup, ATHENA_DATABASE: database } = readEnv('ATHENA_WORKGROUP', 'ATHENA_DATABASE');
+  return new AthenaQueries(new AthenaClient(clientSettings), s3(), { workGroup, database });
+}
+export const openArchiveReaches = async () => createArchiveReaches(sql(), await contextKey());
+export const openQuestions = () => new S3Questions(s3(), readEnv('CONTROL_BUCKET').CONTROL_BUCKET);
 
 // Witnesses: those that cosign for us, and being one.
 export const openWitnessAddresses = () => JSON.parse(readOptionalEnv('WITNESSES') ?? '[]') as WitnessAddress[];

@@ -102,6 +102,32 @@ export function createArchiveLedger(sql: Sql, contextKey: Uint8Array): ArchiveLe
         await takeOver(tx, tenant, files, now);
       }),
 
+    async chunkBounds(tenant, { tier, category, from, to }) {
+      const rows = await within(
+        tenant,
+        async (tx) => tx`select c.file_id, c.number, c.min_time, c.max_time
+          from archive.chunk c join archive.file f using (tenant_id, file_id)
+          where c.tenant_id = ${tenant} and f.tier = ${tiers.indexOf(tier)} and f.category = ${categories.indexOf(category)}
+            and f.max_time >= ${from} and f.min_time <= ${to} and c.max_time >= ${from} and c.min_time <= ${to}
+          order by c.min_time, c.file_id, c.number`,
+      );
+      return rows.map((row) => ({
+        file: row.file_id,
+        number: row.number,
+        minTime: Number(row.min_time),
+        maxTime: Number(row.max_time),
+      }));
+    },
+
+    async chunk(tenant, file, number) {
+      const [row] = await within(
+        tenant,
+        async (tx) => tx`select c.*, f.key from archive.chunk c join archive.file f using (tenant_id, file_id)
+          where c.tenant_id = ${tenant} and c.file_id = ${file} and c.number = ${number}`,
+      );
+      return row && chunkOf(row);
+    },
+
     async smallFiles(tenant, bytes, limit) {
       const rows = await within(
         tenant,

@@ -83,6 +83,13 @@ describe('the flip', () => {
     expect(await ledger().flip(tenantA, { from: 0n, parts, files: [file], now })).toBe(true);
     expect(await files().files(tenantA, {}, undefined, 10)).toEqual([file.file]);
     expect(await files().chunks(tenantA, file.file.id)).toEqual(file.chunks);
+    const { tier, category } = file.file;
+    const where = { tier, category, from: file.file.minTime, to: file.file.maxTime };
+    expect(await ledger().chunkBounds(tenantA, where)).toMatchObject([{ file: file.file.id, number: 0 }]);
+    expect(await ledger().chunkBounds(tenantA, { ...where, from: file.file.maxTime + 1 })).toEqual([]);
+    expect(await ledger().chunkBounds(tenantA, { ...where, tier: 'critical' })).toEqual([]);
+    expect(await ledger().chunk(tenantA, file.file.id, 0)).toEqual(file.chunks[0]);
+    expect(await ledger().chunk(tenantA, file.file.id, 1)).toBeUndefined();
     expect((await ledger().progress(tenantA)).compactedSeq).toBe(2n);
     expect(await ledger().doomed(tenantA, new Date('2030-01-01'), 10)).toEqual([]);
     expect(await ledger().parts(tenantA, 2n, 10)).toEqual([]);
