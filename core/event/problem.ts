@@ -54,6 +54,7 @@ export const problemKinds = {
   filter_invalid: { status: 400, title: 'A filter cannot be understood' },
   cursor_invalid: { status: 400, title: 'The cursor cannot be used' },
   feed_expired: { status: 410, title: 'The feed does not go back that far' },
+  query_unfinished: { status: 409, title: 'The query has no results' },
   archived: { status: 409, title: 'It is archived and must be restored first' },
   stored_damaged: { status: 500, title: 'What is stored is not what was written' },
   request_invalid: { status: 400, title: 'The request does not have the right shape' },

@@ -39,6 +39,29 @@ export function readFeedCursor(mac: Mac, tenant: string, bounds: string, cursor:
   return ok({ seq: BigInt(parts[1]!), offset: Number(parts[2]) });
 }
 
+/** A place in the results of one question to the archive. */
+export interface ResultPosition {
+  /** Byte where the next row begins. */
+  readonly offset: number;
+  /** Rows before it. */
+  readonly rows: number;
+  /** Id of the event before it; `-` at the start. */
+  readonly last: string;
+}
+
+/** The cursor after a place in a question's results. */
+export function resultCursor(mac: Mac, tenant: string, question: string, at: ResultPosition): string {
+  return seal(mac, ['results', tenant, question], `${at.offset}_${at.rows}_${at.last}`);
+}
+
+/** The place a cursor of results stands for, or `cursor_invalid`. */
+export function readResultCursor(mac: Mac, tenant: string, question: string, cursor: string): Result<ResultPosition> {
+  const text = open(mac, ['results', tenant, question], cursor);
+  const parts = text === undefined ? null : /^(\d{1,15})_(\d{1,9})_([0-9a-f-]{1,36})$/.exec(text);
+  if (!parts) return invalid();
+  return ok({ offset: Number(parts[1]), rows: Number(parts[2]), last: parts[3]! });
+}
+
 const invalid = () =>
   fail('cursor_invalid', 'The cursor was not made for this question. Send the filters it came with, or start anew.');
 
