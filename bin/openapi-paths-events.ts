@@ -54,17 +54,50 @@ const eventBodies: Schema = {
   },
 };
 
+/** What an answer could not read. */
+const gaps: Record<string, Schema> = {
+  missing: { ...array(text), description: 'Keys of objects that are gone.' },
+  archived: {
+    ...array(
+      object(
+        {
+          day: { type: 'string', format: 'date' },
+          month: { type: 'string', pattern: '^[0-9]{4}-[0-9]{2}$' },
+          category: text,
+          events: { type: 'integer', description: 'That may be asked for.' },
+          bytes: { type: 'integer', description: 'Of the blocks they are in.' },
+        },
+        ['day', 'month'],
+      ),
+    ),
+    description: 'What must be restored before it can be read: by day, or by month where days are too small.',
+  },
+  damaged: {
+    ...array(object({ file: text, block: { type: 'integer' }, bytes: text })),
+    description: 'Blocks that are not what was written: object, number of the block, first and last byte.',
+  },
+};
+
 const page = object(
   {
     events: array(ref('Event')),
     next_cursor: maybe(text),
-    complete: { type: 'boolean', description: 'False: the scan budget ended first. Go on with next_cursor.' },
+    complete: {
+      type: 'boolean',
+      description:
+        'False: the budget of one request ended first (go on with next_cursor), or something cannot be read.',
+    },
     scanned_bytes: { type: 'integer' },
+    to_scan_bytes: {
+      type: 'integer',
+      description: 'When the budget ended: about how many bytes lie between next_cursor and the end of the question.',
+    },
     sources: { type: 'object' },
-    missing: array(text),
+    ...gaps,
+    hints: { ...array(text), description: 'What can be done about an answer that is not complete.' },
     left_out: { ...array(text), description: 'Kinds of events that are there and were not asked for by name.' },
   },
-  ['missing', 'left_out'],
+  ['to_scan_bytes', ...Object.keys(gaps), 'hints', 'left_out'],
 );
 /** What a reader says of itself. */
 const circumstances: readonly Schema[] = [
@@ -171,8 +204,22 @@ export const eventPaths: Record<string, Record<string, Operation>> = {
         consistency,
         ...circumstances,
       ],
-      answers: ok('A page.', object({ events: array(ref('Event')), next: text, missing: array(text) }, ['missing'])),
-      problems: ['filter_invalid', 'cursor_invalid'],
+      answers: ok(
+        'A page.',
+        object(
+          {
+            events: array(ref('Event')),
+            next: text,
+            since: {
+              ...time,
+              description: 'Of a feed begun anew that does not go back to the first event: its start.',
+            },
+            ...gaps,
+          },
+          ['since', ...Object.keys(gaps)],
+        ),
+      ),
+      problems: ['filter_invalid', 'cursor_invalid', 'feed_expired'],
     },
   },
   '/v1/events/{eventId}': {
@@ -181,7 +228,7 @@ export const eventPaths: Record<string, Record<string, Operation>> = {
       scope: 'events:read',
       parameters: [pathParameter('eventId', 'UUIDv7'), consistency, ...circumstances],
       answers: ok('The event.', ref('Event')),
-      problems: ['not_found'],
+      problems: ['not_found', 'archived', 'stored_damaged'],
     },
   },
 };

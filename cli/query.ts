@@ -3,6 +3,7 @@ import type { EventFilter } from '#client/answers.ts';
 import { listParameters, parseSearch } from '#core/query/filter.ts';
 import { type Command, type Flags, type Invocation, text, texts, whole, words } from './command.ts';
 import { UsageError } from './fail.ts';
+import { bytesText, PageGaps } from './page-gaps.ts';
 import { eventHead, eventRow, say, table } from './print.ts';
 import { readTime } from './time.ts';
 
@@ -43,6 +44,8 @@ async function run(invocation: Invocation): Promise<number> {
   let cursor = text(flags, 'cursor');
   let incomplete = false;
   let shown = 0;
+  let toScan: number | undefined;
+  const gaps = new PageGaps();
   do {
     const page = await client.page({ ...filter, limit: Math.min(1000, limit - shown) }, cursor);
     shown += page.events.length;
@@ -53,17 +56,21 @@ async function run(invocation: Invocation): Promise<number> {
     cursor = page.next_cursor ?? undefined;
     // A scan that ran out of its budget is taken up again; what a person asked for decides when it is enough.
     incomplete = !page.complete;
-    if (page.missing?.length)
-      err.write(`Some segments cannot be read now; these events are missing: ${page.missing.join(', ')}\n`);
+    toScan = page.to_scan_bytes;
+    gaps.add(page);
   } while (cursor !== undefined && shown < limit && !stop.aborted);
   if (rows.length > 0) say({ out }, table(eventHead, rows, out.isTTY ? out.columns : undefined));
   if (shown === 0)
     err.write('No event matches. Events of the bulk tier appear some seconds after they were accepted.\n');
   if (cursor !== undefined) {
     const why = incomplete ? 'The search is not complete' : `Shown are the newest ${shown}`;
-    err.write(`${why}; go on with --cursor ${cursor}${shown >= limit ? ` or a higher --limit than ${limit}` : ''}\n`);
+    const left = toScan === undefined ? '' : ` (about ${bytesText(toScan)} are still to be scanned)`;
+    err.write(
+      `${why}${left}; go on with --cursor ${cursor}${shown >= limit ? ` or a higher --limit than ${limit}` : ''}\n`,
+    );
   }
-  return 0;
+  err.write(gaps.text());
+  return gaps.some ? 1 : 0;
 }
 
 const listFlags: readonly (readonly [string, string])[] = Object.entries(listParameters).map(

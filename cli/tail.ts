@@ -20,6 +20,13 @@ async function run(invocation: Invocation): Promise<number> {
   for (;;) {
     const page = await client.feed(after, passing ? 1000 : pageEvents);
     after = page.next;
+    if (page.since !== undefined && !passing) {
+      err.write(`The feed begins with ${page.since}; find what is older with: trailkeep query --to ${page.since}\n`);
+    }
+    for (const { file, block } of page.damaged ?? []) {
+      err.write(`A block is damaged and its events are left out: block ${block} of ${file}\n`);
+    }
+    for (const key of page.missing ?? []) err.write(`A segment is gone and its events are left out: ${key}\n`);
     if (!passing) {
       for (const event of page.events) say({ out }, json ? `${JSON.stringify(event)}\n` : line(eventRow(event)));
     }

@@ -73,14 +73,39 @@ export interface EventPage {
   readonly events: readonly ShownEvent[];
   /** Null on the last page. */
   readonly next_cursor: string | null;
-  /** False when the page ended because enough was read: go on with next_cursor. */
+  /** False when the page ended because enough was read (go on with next_cursor), or when something could not be read. */
   readonly complete: boolean;
   readonly scanned_bytes: number;
+  /** When enough was read: about so many bytes lie between next_cursor and the end of the question. */
+  readonly to_scan_bytes?: number;
   readonly sources: { readonly critical: { readonly rows: number }; readonly bulk: BulkSource };
-  /** Segments that could not be read. */
+  /** Keys of objects that are gone. */
   readonly missing?: readonly string[];
+  /** What must be restored before it can be read, newest first. */
+  readonly archived?: readonly ArchivedDay[];
+  /** Blocks that are not what was written. */
+  readonly damaged?: readonly DamagedBlock[];
+  /** What can be done about it, as sentences. */
+  readonly hints?: readonly string[];
   /** Kinds of events that are there and not shown, because they were not asked for by name. */
   readonly left_out?: readonly string[];
+}
+
+export interface ArchivedDay {
+  /** One of the two: `2026-03-01`, or `2026-03` where days are too small to stand alone. */
+  readonly day?: string;
+  readonly month?: string;
+  readonly category: string;
+  /** Events that may be asked for, and compressed bytes of the blocks they are in. */
+  readonly events: number;
+  readonly bytes: number;
+}
+
+export interface DamagedBlock {
+  readonly file: string;
+  readonly block: number;
+  /** First and last byte in the file: `1024-20479`. */
+  readonly bytes: string;
 }
 
 interface BulkSource {
@@ -92,7 +117,10 @@ export interface FeedPage {
   readonly events: readonly ShownEvent[];
   /** Where to go on; the same again when there was nothing new. */
   readonly next: string;
+  /** Of a feed that was begun without a place, and does not go back to the first event: when it begins. */
+  readonly since?: string;
   readonly missing?: readonly string[];
+  readonly damaged?: readonly DamagedBlock[];
 }
 
 /** `?after=&limit=` of a list. */

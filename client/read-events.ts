@@ -10,7 +10,8 @@ export type Consistency = 'bounded' | 'strong';
 export interface ReadEvents {
   /**
    * Every event that matches, newest first, page after page, also where a page ended early. Rejects with
-   * `segments_missing` when a part of the archive cannot be read: `page` goes on and names what is missing.
+   * `segments_missing`, `events_archived` or `blocks_damaged` when a part of the archive cannot be read: `page` goes on
+   * and names what is missing.
    */
   search(
     filter: EventFilter,
@@ -54,10 +55,12 @@ export function readEvents(transport: Transport): ReadEvents {
     { signal, consistency }: { readonly signal?: AbortSignal; readonly consistency?: Consistency } = {},
   ) {
     for (let cursor: string | undefined; ; ) {
-      const { events, next_cursor, missing = [] } = await page(filter, cursor, consistency, signal);
+      const found = await page(filter, cursor, consistency, signal);
+      const { events, next_cursor } = found;
       yield* events;
       // Going on as if they had never been would pass for a complete answer.
-      if (missing.length > 0) throw segmentsMissing(missing);
+      const gap = gapOf(found);
+      if (gap) throw gap;
       if (next_cursor === null) return;
       cursor = next_cursor;
     }
@@ -81,12 +84,20 @@ export function readEvents(transport: Transport): ReadEvents {
   };
 }
 
-const segmentsMissing = (keys: readonly string[]) =>
-  new TrailkeepError({
-    status: 0,
-    code: 'segments_missing',
-    detail: `${keys.length} segments cannot be read, so events may be missing: ${keys.slice(0, 3).join(', ')}. page() names them and goes on.`,
-  });
+/** What a page could not read, as an error. */
+function gapOf({ missing = [], archived = [], damaged = [] }: EventPage): TrailkeepError | undefined {
+  const gap = (code: string, what: string, names: readonly (string | undefined)[]) =>
+    new TrailkeepError({
+      status: 0,
+      code,
+      detail: `${names.length} ${what}, so events may be missing: ${names.slice(0, 3).join(', ')}. page() names them and goes on.`,
+    });
+  if (missing.length > 0) return gap('segments_missing', 'segments cannot be read', missing);
+  const files = [...new Set(damaged.map(({ file }) => file))];
+  if (files.length > 0) return gap('blocks_damaged', 'files are damaged', files);
+  const days = [...new Set(archived.map(({ day, month }) => day ?? month))];
+  return days.length > 0 ? gap('events_archived', 'days or months must be restored first', days) : undefined;
+}
 
 /** `?name=value` of what is given, or nothing. */
 export function query(of: Readonly<Record<string, string | number | undefined>>): string {

@@ -17,13 +17,13 @@ import type { BlockReader, Catalogue, FeedPosition } from '#core/query/ports.ts'
 import type { Block, SegmentPart } from '#core/record/segment.ts';
 import { onHttp } from '#functions/runtime/http.ts';
 import {
-  openSegmentBlocks,
   openCipher,
   openCursorKey,
   openGuard,
   openHmac,
   openReads,
   openRecorder,
+  openSegmentBlocks,
   openSubjectKeys,
 } from '#functions/runtime/open.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';

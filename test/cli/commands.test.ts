@@ -27,6 +27,13 @@ function answer({ method, path, body }: Received): StubAnswer | undefined {
       const actor = { type: 'user', id: 'a\u001b[2Jb\nc' };
       return { body: { events: [event('a.b', { actor })], next_cursor: null, complete: true } };
     }
+    if (text === 'old') {
+      const archived = [{ day: '2020-03-01', category: 'system', events: 3, bytes: 1_500_000 }];
+      const damaged = [{ file: 'audit-logs/x.jsonl.gz', block: 7, bytes: '10-20' }];
+      // Two pages name the same block.
+      const rest = { complete: false, archived, damaged, to_scan_bytes: 2e9 };
+      return { body: { events: [event('ssh.login')], next_cursor: cursor === undefined ? 'next' : null, ...rest } };
+    }
     return cursor === undefined
       ? { body: { events: [event('ssh.login')], next_cursor: 'next', complete: false } }
       : {
@@ -88,6 +95,23 @@ describe('query', () => {
         .map((line) => (JSON.parse(line) as { action: string }).action),
     ).toEqual(['ssh.login', 'user.login']);
     expect(ran.err).toBe('');
+  });
+
+  test('what could not be read is told behind what was, each once, and the exit code says so', async () => {
+    const ran = await run('query', '--text', 'old');
+    expect(ran.code).toBe(1);
+    expect(ran.out.match(/ssh\.login/g)).toHaveLength(2);
+    expect(ran.err).toBe(
+      [
+        'Archived, and not shown above. See what it takes to bring them back: trailkeep help archive',
+        '  2020-03-01 system: up to 6 events, 3.0 MB',
+        'Damaged, and not shown above. Tell your operator:',
+        '  audit-logs/x.jsonl.gz: block 7, bytes 10-20',
+        '',
+      ].join('\n'),
+    );
+    const cut = await run('query', '--text', 'old', '--limit', '1');
+    expect(cut.err).toContain('not complete (about 2.0 GB are still to be scanned); go on with --cursor next');
   });
 
   test('names from strangers cannot move the cursor of a terminal', async () => {

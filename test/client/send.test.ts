@@ -272,6 +272,17 @@ describe('what is no event', () => {
     expect((await trail.page({})).missing).toEqual(['segments/v1/x']);
   });
 
+  test('search never passes over archived days or damaged blocks in silence', async () => {
+    const damaged = [{ file: 'audit-logs/x', block: 3, bytes: '10-20' }];
+    const archived = [{ day: '2020-03-01', category: 'system', events: 3, bytes: 100 }];
+    let page: object = { events: [{ id: 'a' }], next_cursor: null, complete: false, archived };
+    const { trail } = await start((_, response) => answer(response, 200, page));
+    expect(await failure(Array.fromAsync(trail.search({})))).toMatchObject({ code: 'events_archived' });
+    expect((await trail.page({})).archived).toEqual(archived);
+    page = { ...page, damaged };
+    expect(await failure(Array.fromAsync(trail.search({})))).toMatchObject({ code: 'blocks_damaged' });
+  });
+
   test('feed goes on after its place', async () => {
     const { api, trail } = await start((_, response) => answer(response, 200, { events: [], next: 'n+/=' }));
     const { next } = await trail.feed(undefined, 10);

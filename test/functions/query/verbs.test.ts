@@ -7,9 +7,9 @@ import { search } from '#functions/query/search.http.ts';
 import { show } from '#functions/query/show.http.ts';
 import { onHttp } from '#functions/runtime/http.ts';
 import type { HttpVerb } from '#functions/runtime/request.ts';
-import { callerA, context, proxyEvent, tenantB } from '#test/support/events.ts';
+import { callerA, context, proxyEvent, tenantA, tenantB } from '#test/support/events.ts';
 import { readerPorts } from '#test/support/reading.ts';
-import { eventOf, World } from './world.ts';
+import { at0, eventOf, World } from './world.ts';
 
 const callerB: Caller = { ...callerA, tenant: tenantB, keyId: 'bbbbbbbbbbbbbbbbbbbb' };
 
@@ -172,6 +172,51 @@ describe('show', () => {
   });
 });
 
+describe('what cannot be read', () => {
+  const file = (day: string) =>
+    `audit-logs/dt=${day}/tenant=${tenantA}/category=system/bulk-01890000-0000-7000-8000-000000000001.jsonl.gz`;
+
+  test('search names archived days and damaged blocks, and says what to do', async () => {
+    const world = twoTenants();
+    const frozen = world.chunkOf(file('2025-03-01'), [[eventOf(20, -9e6)], [eventOf(21, -9e6)]]);
+    const hit = world.chunkOf(file('2025-04-01'), [[eventOf(22, -8e6)]]);
+    world.ledger.archived.push(frozen, hit);
+    world.freeze(frozen.key);
+    world.damage(hit.key, hit.blocks[0]!.offset, undefined);
+    const { json } = await ask(search, world);
+    expect(json).toMatchObject({
+      complete: false,
+      next_cursor: null,
+      archived: [{ day: '2025-03-01', category: 'system', events: 2 }],
+      damaged: [{ file: hit.key, block: 0, bytes: `10-${9 + hit.blocks[0]!.bytes}` }],
+      hints: [expect.stringContaining('POST /v1/archive/restores'), expect.stringContaining('operator')],
+    });
+    expect(json.events).toHaveLength(10);
+  });
+
+  test('an event that may be there is not called missing', async () => {
+    const world = twoTenants();
+    const frozen = world.chunkOf(file('2025-03-01'), [[eventOf(20)]]);
+    const hit = world.chunkOf(file('2025-04-01'), [[eventOf(22)]]);
+    world.ledger.archived.push(frozen, hit);
+    world.freeze(frozen.key);
+    world.damage(hit.key, hit.blocks[0]!.offset, undefined);
+    expect((await ask(show, world, { id: eventOf(20).id })).json).toMatchObject({
+      status: 409,
+      code: 'archived',
+      archived: [{ day: '2025-03-01', category: 'system' }],
+    });
+    expect((await ask(show, world, { id: eventOf(22).id })).json).toMatchObject({
+      status: 500,
+      code: 'stored_damaged',
+      damaged: [{ file: hit.key, block: 0 }],
+    });
+    expect(await ask(show, world, { id: eventOf(23).id })).toMatchObject({ status: 404 });
+    // Another tenant learns nothing of it.
+    expect(await ask(show, world, { id: eventOf(20).id, caller: callerB })).toMatchObject({ status: 404 });
+  });
+});
+
 describe('feed', () => {
   /** Follows the cursor until a page is empty. */
   async function follow(world: World, query: string, caller = callerA) {
@@ -247,5 +292,34 @@ describe('feed', () => {
     for (const query of ['afer=x', 'limit=0', 'limit=1001', 'limit=1&limit=2']) {
       expect((await ask(feed, twoTenants(), { query })).json).toMatchObject({ status: 400, code: 'filter_invalid' });
     }
+  });
+
+  test('refuses a cursor from before what it has, and says since when it goes; begun anew it says so too', async () => {
+    const world = new World();
+    for (let n = 0; n < 4; n++) world.addPart([[eventOf(n)]]);
+    const { json: old } = await ask(feed, world, { query: 'limit=1' });
+    const { json: young } = await ask(feed, world, { query: 'limit=2' });
+    world.ledger.releasedSeq = 2n;
+    world.ledger.since = new Date(at0);
+    const refused = await ask(feed, world, { query: `after=${old.next}` });
+    expect(refused).toMatchObject({ status: 410, json: { code: 'feed_expired', since: '2026-03-01T00:00:00.000Z' } });
+    expect(idsOf((await ask(feed, world, { query: `after=${young.next}` })).json)).toEqual([
+      eventOf(2).id,
+      eventOf(3).id,
+    ]);
+    const { json } = await ask(feed, world);
+    expect(json).toMatchObject({ since: '2026-03-01T00:00:00.000Z' });
+    expect(idsOf(json)).toEqual([eventOf(2).id, eventOf(3).id]);
+    expect((await ask(feed, world, { query: `after=${json.next}` })).json).not.toHaveProperty('since');
+  });
+
+  test('names a damaged block once, and goes on behind it', async () => {
+    const world = new World();
+    const part = world.addPart([[eventOf(0)], [eventOf(1), eventOf(2)], [eventOf(3)]]);
+    world.damage(part.key, part.blocks[1]!.offset, undefined);
+    const { json } = await ask(feed, world);
+    expect(idsOf(json)).toEqual([eventOf(0).id, eventOf(3).id]);
+    expect(json.damaged).toMatchObject([{ file: part.key, block: 1 }]);
+    expect((await ask(feed, world, { query: `after=${json.next}` })).json).toEqual({ events: [], next: json.next });
   });
 });
