@@ -268,11 +268,12 @@ alter table archive.chunk force row level security;
 CREATE INDEX chunk_by_id ON archive.chunk USING btree (tenant_id, max_id, min_id);
 CREATE INDEX chunk_by_leaf ON archive.chunk USING btree (tenant_id, max_leaf, min_leaf);
 CREATE INDEX chunk_by_time ON archive.chunk USING btree (tenant_id, max_time DESC, file_id, number);
-create policy tenant on archive.chunk for * to trailkeep_app, trailkeep_archiver, trailkeep_purger, trailkeep_verifier
+create policy tenant on archive.chunk for * to trailkeep_app, trailkeep_archiver, trailkeep_purger, trailkeep_recovery, trailkeep_verifier
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant SELECT on archive.chunk to trailkeep_app;
 grant DELETE, INSERT, SELECT on archive.chunk to trailkeep_archiver;
 grant DELETE, SELECT on archive.chunk to trailkeep_purger;
+grant SELECT on archive.chunk to trailkeep_recovery;
 grant SELECT on archive.chunk to trailkeep_verifier;
 
 create table archive.doomed (
@@ -389,11 +390,12 @@ alter table archive.file enable row level security;
 alter table archive.file force row level security;
 CREATE INDEX file_by_age ON archive.file USING btree (tenant_id, max_time);
 CREATE INDEX file_by_day ON archive.file USING btree (tenant_id, day, category, tier);
-create policy tenant on archive.file for * to trailkeep_app, trailkeep_archiver, trailkeep_purger, trailkeep_verifier
+create policy tenant on archive.file for * to trailkeep_app, trailkeep_archiver, trailkeep_purger, trailkeep_recovery, trailkeep_verifier
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant SELECT on archive.file to trailkeep_app;
 grant DELETE, INSERT, SELECT on archive.file to trailkeep_archiver;
 grant DELETE, SELECT on archive.file to trailkeep_purger;
+grant SELECT on archive.file to trailkeep_recovery;
 grant SELECT on archive.file to trailkeep_verifier;
 
 create table archive.hot_floor (
@@ -406,6 +408,7 @@ alter table archive.hot_floor owner to trailkeep_owner;
 grant SELECT on archive.hot_floor to trailkeep_app;
 grant SELECT on archive.hot_floor to trailkeep_archiver;
 grant SELECT on archive.hot_floor to trailkeep_purger;
+grant SELECT on archive.hot_floor to trailkeep_recovery;
 grant SELECT on archive.hot_floor to trailkeep_verifier;
 
 create table archive.progress (
@@ -419,10 +422,11 @@ create table archive.progress (
 alter table archive.progress owner to trailkeep_owner;
 alter table archive.progress enable row level security;
 alter table archive.progress force row level security;
-create policy tenant on archive.progress for * to trailkeep_app, trailkeep_archiver, trailkeep_verifier
+create policy tenant on archive.progress for * to trailkeep_app, trailkeep_archiver, trailkeep_recovery, trailkeep_verifier
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant SELECT on archive.progress to trailkeep_app;
 grant INSERT, SELECT, UPDATE on archive.progress to trailkeep_archiver;
+grant SELECT on archive.progress to trailkeep_recovery;
 grant SELECT on archive.progress to trailkeep_verifier;
 
 create table archive.purge (

@@ -19,6 +19,8 @@ export type StorageClass = 'STANDARD' | 'GLACIER_IR' | 'DEEP_ARCHIVE';
 /** What S3 knows of an object. */
 export interface StoredState {
   readonly bytes: number;
+  /** Hex, over the object, as S3 computed it when it came in. */
+  readonly sha256?: string;
   readonly storageClass: StorageClass;
   /** Of an object in DEEP_ARCHIVE that somebody asked for: under way, or readable until `until`. */
   readonly restore?: { readonly ongoing: boolean; readonly until?: Date };

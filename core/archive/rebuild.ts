@@ -92,9 +92,15 @@ export class Rebuild {
     return [...this.#again].filter(([, most]) => most >= next).map(([id]) => id);
   }
 
-  /** A taken file that is not. */
+  /** Whether the trail tells of all these events that they were purged: their file should be gone. */
+  isPurged(leaves: Leaves): boolean {
+    const all = [...leaves];
+    return all.length > 0 && all.every((leaf) => leaf !== undefined && this.purged.has(leaf));
+  }
+
+  /** A taken file that is not taken after all. */
   giveUp(id: string, leaves: Leaves): void {
-    if (!this.#again.delete(id)) throw new RangeError('only what parts have can be given up');
+    this.#again.delete(id);
     for (const leaf of leaves) if (leaf !== undefined) this.inFiles.delete(leaf);
   }
 

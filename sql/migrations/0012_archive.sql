@@ -19,7 +19,9 @@ end $$;
 set local role trailkeep_owner;
 
 create schema archive;
-grant usage on schema archive to trailkeep_app, trailkeep_archiver, trailkeep_purger, trailkeep_verifier;
+-- Recovery reads where critical events are that it puts back.
+grant usage on schema archive to trailkeep_app, trailkeep_archiver, trailkeep_purger, trailkeep_verifier,
+  trailkeep_recovery;
 grant usage on schema sec, access, record to trailkeep_archiver;
 grant execute on function sec.ctx_tenants() to trailkeep_archiver;
 
@@ -56,9 +58,10 @@ create index file_by_day on archive.file (tenant_id, day, category, tier);
 create index file_by_age on archive.file (tenant_id, max_time);
 alter table archive.file enable row level security;
 alter table archive.file force row level security;
-create policy tenant on archive.file to trailkeep_app, trailkeep_archiver, trailkeep_purger, trailkeep_verifier
+create policy tenant on archive.file to trailkeep_app, trailkeep_archiver, trailkeep_purger, trailkeep_verifier,
+  trailkeep_recovery
   using (tenant_id = any ((select sec.ctx_tenants())::uuid[]));
-grant select on archive.file to trailkeep_app, trailkeep_verifier;
+grant select on archive.file to trailkeep_app, trailkeep_verifier, trailkeep_recovery;
 grant select, insert, delete on archive.file to trailkeep_archiver;
 grant select, delete on archive.file to trailkeep_purger;
 
@@ -88,9 +91,10 @@ alter table archive.chunk alter column blocks set storage external;
 alter table archive.chunk alter column leaves set storage external;
 alter table archive.chunk enable row level security;
 alter table archive.chunk force row level security;
-create policy tenant on archive.chunk to trailkeep_app, trailkeep_archiver, trailkeep_purger, trailkeep_verifier
+create policy tenant on archive.chunk to trailkeep_app, trailkeep_archiver, trailkeep_purger, trailkeep_verifier,
+  trailkeep_recovery
   using (tenant_id = any ((select sec.ctx_tenants())::uuid[]));
-grant select on archive.chunk to trailkeep_app, trailkeep_verifier;
+grant select on archive.chunk to trailkeep_app, trailkeep_verifier, trailkeep_recovery;
 grant select, insert, delete on archive.chunk to trailkeep_archiver;
 grant select, delete on archive.chunk to trailkeep_purger;
 
@@ -107,9 +111,9 @@ create table archive.progress (
 );
 alter table archive.progress enable row level security;
 alter table archive.progress force row level security;
-create policy tenant on archive.progress to trailkeep_app, trailkeep_archiver, trailkeep_verifier
+create policy tenant on archive.progress to trailkeep_app, trailkeep_archiver, trailkeep_verifier, trailkeep_recovery
   using (tenant_id = any ((select sec.ctx_tenants())::uuid[]));
-grant select on archive.progress to trailkeep_app, trailkeep_verifier;
+grant select on archive.progress to trailkeep_app, trailkeep_verifier, trailkeep_recovery;
 grant select, insert, update on archive.progress to trailkeep_archiver;
 
 -- The version counts by itself: a compaction or a merge that forgot it would hide events from a reader now and then.

@@ -75,7 +75,8 @@ create table archive.hot_floor (
   floor uuid not null
 );
 insert into archive.hot_floor (id, floor) values (1, '00000000-0000-0000-0000-000000000000');
-grant select on archive.hot_floor to trailkeep_app, trailkeep_archiver, trailkeep_purger, trailkeep_verifier;
+grant select on archive.hot_floor to trailkeep_app, trailkeep_archiver, trailkeep_purger, trailkeep_verifier,
+  trailkeep_recovery;
 
 -- One row is a month that was dropped, with what it had. Its tokens go after it, page by page.
 create table archive.dropped_month (

@@ -117,9 +117,12 @@ export class S3ArchiveObjects implements ArchiveObjects {
     checked(key, isArchiveKey);
     return reach(place, async () => {
       try {
-        const head = await this.#client.send(new HeadObjectCommand({ Bucket: this.#bucket, Key: key }));
+        const input = { Bucket: this.#bucket, Key: key, ChecksumMode: 'ENABLED' } as const;
+        const head = await this.#client.send(new HeadObjectCommand(input));
         const storageClass = (head.StorageClass ?? 'STANDARD') as StorageClass;
-        return { bytes: head.ContentLength ?? 0, storageClass, ...restoreOf(head.Restore) };
+        const { ChecksumSHA256: sum } = head;
+        const sha256 = sum === undefined ? {} : { sha256: Buffer.from(sum, 'base64').toString('hex') };
+        return { bytes: head.ContentLength ?? 0, storageClass, ...sha256, ...restoreOf(head.Restore) };
       } catch (error) {
         if (isGone(error)) return undefined;
         throw error;
