@@ -31,6 +31,12 @@ import type { Settings } from './settings.ts';
 export const writerTimeoutSeconds = { critical: 30, bulk: 60 };
 /** Time limits of what is done for logs. Recovery has the longest of those that write them, and waits as long for the others. */
 export const proofTimeoutSeconds = { seal: 120, sweep: 300, anchor: 60, build: 900, recover: 900, verify: 300 };
+/** One step of an export of events. */
+export const exportTimeoutSeconds = 300;
+/** One step of a restore: some hundred files that S3 is asked for. */
+export const restoreTimeoutSeconds = 120;
+/** Compaction: finding tenants, and compacting one. */
+export const archiveTimeoutSeconds = { sweep: 300, compact: 900 };
 const databaseName = 'trailkeep';
 
 export class DataStack extends Stack {
@@ -60,8 +66,14 @@ export class DataStack extends Stack {
   readonly anchor: Queue;
   /** Exports that auditors asked for. */
   readonly exports: Queue;
-  /** What sealer, anchor and builder could not do at all. */
+  /** Exports of events that somebody asked for. */
+  readonly eventExports: Queue;
+  /** Restores that somebody confirmed. */
+  readonly restores: Queue;
+  /** What sealer, anchor, builder and restorer could not do at all. */
   readonly proofDead: Queue;
+  /** Tenants that are to be compacted. */
+  readonly compact: Queue;
   /** What people must know of now: somebody broke the glass. */
   readonly notices: Topic;
   readonly cluster: DatabaseCluster;
@@ -94,10 +106,17 @@ export class DataStack extends Stack {
           expiration: Duration.days(30),
           noncurrentVersionExpiration: Duration.days(1),
         },
-        // Exports for auditors, who are told how long they have.
+        // Exports of either kind; who asked is told how long there is.
         {
           id: 'exports',
           prefix: 'exports/',
+          expiration: Duration.days(7),
+          noncurrentVersionExpiration: Duration.days(1),
+        },
+        // Questions to the archive and their results, which hold events as they are stored.
+        {
+          id: 'athena',
+          prefix: 'athena/',
           expiration: Duration.days(7),
           noncurrentVersionExpiration: Duration.days(1),
         },
@@ -155,6 +174,20 @@ export class DataStack extends Stack {
       consumerTimeout: Duration.seconds(proofTimeoutSeconds.build),
       // By then what was recorded before is mostly sealed; an export that has to wait is sent again.
       delay: Duration.seconds(settings.proof.criticalWindowSeconds + 2),
+    });
+    this.eventExports = makeWorkQueue(this, 'EventExports', {
+      deadLetterQueue: this.proofDead,
+      consumerTimeout: Duration.seconds(exportTimeoutSeconds),
+      // What was accepted before the question is mostly committed by then.
+      delay: Duration.seconds(settings.proof.criticalWindowSeconds + 2),
+    });
+    this.restores = makeWorkQueue(this, 'Restores', {
+      deadLetterQueue: this.proofDead,
+      consumerTimeout: Duration.seconds(restoreTimeoutSeconds),
+    });
+    this.compact = makeTriggerQueue(this, 'Compact', {
+      deadLetterQueue: this.proofDead,
+      consumerTimeout: Duration.seconds(archiveTimeoutSeconds.compact),
     });
     const { noticeEmail } = settings.observe;
     if (noticeEmail !== undefined) this.notices.addSubscription(new EmailSubscription(noticeEmail));

@@ -19,10 +19,20 @@ export interface Settings {
     readonly ownKey: boolean;
   };
   readonly archive: {
+    /** How often tenants are looked for that have something to compact. Every look wakes Aurora. */
+    readonly compactEveryMinutes: number;
+    /** How long events wait for others to be compacted with; a tenant with enough for a file does not wait. */
+    readonly compactAfterMinutes: number;
+    /** Days that pollers of the feed may be behind: segments stay so long. */
+    readonly feedDays: number;
     /** Days after its end that a month of critical events stays in Postgres. */
     readonly hotDays: number;
     /** Governance mode: an administrator with a special permission can still delete. Nobody else can. */
     readonly objectLock?: { readonly segmentDays: number; readonly archiveDays: number };
+  };
+  readonly athena: {
+    /** A query that would scan more is ended: the most that one question can cost, at 5 US$ per 10^12 bytes. */
+    readonly scanBytesMax: number;
   };
   readonly aurora: {
     readonly minAcu: number;
@@ -106,7 +116,9 @@ const dev: Settings = {
   removal: 'destroy',
   network: { cidr: '10.40.0.0/16', egress: 'ipv6', flowLogs: false },
   encryption: { ownKey: false },
-  archive: { hotDays: 30 },
+  // Whoever tries it sees files within the hour; segments stay as long as they would in prod.
+  archive: { hotDays: 30, compactEveryMinutes: 60, compactAfterMinutes: 15, feedDays: 35 },
+  athena: { scanBytesMax: 10 * 1024 ** 3 },
   aurora: { minAcu: 0, maxAcu: 2, autoPauseMinutes: 5, readers: 0, reads, backupDays: 1 },
   cache: { valkey: false },
   people: { mfa: 'optional', threatProtection: false, consoleUrls: ['http://localhost:4600/console'] },
@@ -135,8 +147,12 @@ const prod: Settings = {
   encryption: { ownKey: true },
   archive: {
     hotDays: 30,
+    compactEveryMinutes: 60,
+    compactAfterMinutes: 180,
+    feedDays: 35,
     objectLock: { segmentDays: 7, archiveDays: 365 },
   },
+  athena: { scanBytesMax: 100 * 1024 ** 3 },
   aurora: { minAcu: 0.5, maxAcu: 16, readers: 1, reads, backupDays: 35 },
   cache: { valkey: true },
   people: { mfa: 'required', threatProtection: true, consoleUrls: ['https://audit.example.com/console'] },

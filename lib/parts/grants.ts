@@ -34,6 +34,22 @@ export const readObjects = (data: DataStack, bucket: Bucket, ...prefixes: string
 /** Archive files, of days and of months. */
 export const readArchive = (data: DataStack) => readObjects(data, data.archive, 'audit-logs');
 
+/** Asks for temporary copies of what is in Deep Archive, and how far they are. */
+export const restoreArchive = (data: DataStack) => [
+  ...readArchive(data),
+  allow(['s3:RestoreObject'], [data.archive.arnForObjects('audit-logs*')]),
+];
+
+/** Writes archive files, each with its ladder's tag, and their sidecars; and deletes those that others replace. */
+export const writeArchive = (data: DataStack) => [
+  ...writeObjects(data, data.archive, 'audit-logs', 'index/audit-logs'),
+  // Whether a file that was put twice is ours is seen in its checksum.
+  allow(['s3:GetObject'], [data.archive.arnForObjects('index/audit-logs*')]),
+  allow(['s3:PutObjectTagging'], [data.archive.arnForObjects('audit-logs*')]),
+  ...deleteObjects(data.archive, 'audit-logs'),
+  ...deleteObjects(data.archive, 'index/audit-logs'),
+];
+
 /** Puts in one piece; an upload in parts would need to decrypt as well. */
 export const writeObjects = (data: DataStack, bucket: Bucket, ...prefixes: string[]) => [
   allow(

@@ -8,7 +8,8 @@ import { reachesPostgres } from '../parts/database-env.ts';
 import { type Inside, makeVerb, type Place, type Verb } from '../parts/function.ts';
 import { makeDeadLetterQueue } from '../parts/queue.ts';
 import { makeSchedule } from '../parts/schedule.ts';
-import { makeAge } from './ageing.ts';
+import { makeAge, makePurge } from './ageing.ts';
+import { makeCompact, makeCompactSweep } from './compacting.ts';
 import { makeAdvance } from './privacy.ts';
 import type { Proof } from './proof.ts';
 
@@ -23,6 +24,9 @@ export class Jobs extends Construct {
   readonly preparePartitions: Verb;
   readonly advanceRequests: Verb;
   readonly age: Verb;
+  readonly purge: Verb;
+  readonly compactSweep: Verb;
+  readonly compact: Verb;
   /** Calls that failed to the last retry. */
   readonly missed: Queue;
 
@@ -37,6 +41,9 @@ export class Jobs extends Construct {
     });
     this.advanceRequests = makeAdvance(this, props);
     this.age = makeAge(this, props);
+    this.purge = makePurge(this, props);
+    this.compactSweep = makeCompactSweep(this, props);
+    this.compact = makeCompact(this, props);
     this.missed = makeDeadLetterQueue(this, 'Missed');
     const common = {
       group: new ScheduleGroup(this, 'Group'),
@@ -64,8 +71,14 @@ export class Jobs extends Construct {
     });
     // Cosignatures are an hour old at most, also while nothing is written.
     makeSchedule(this, 'AnchorsRegularly', { ...common, verb: props.proof.anchorSweep, every: Duration.minutes(30) });
+    makeSchedule(this, 'CompactRegularly', {
+      ...common,
+      verb: this.compactSweep,
+      every: Duration.minutes(settings.archive.compactEveryMinutes),
+    });
     // Four looks a day let a month that takes several runs go within days.
     makeSchedule(this, 'AgeRegularly', { ...common, verb: this.age, every: Duration.hours(6) });
+    makeSchedule(this, 'PurgeRegularly', { ...common, verb: this.purge, every: Duration.hours(6) });
     makeSchedule(this, 'PartitionsDaily', { ...common, verb: this.preparePartitions, every: Duration.days(1) });
   }
 }

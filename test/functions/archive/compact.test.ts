@@ -11,7 +11,7 @@ import type { Event, EventInput, Tier } from '#core/event/event.ts';
 import { purgeAction } from '#core/proof/purge.ts';
 import { planSegment } from '#core/record/plan-segment.ts';
 import { type CompactQueuePorts, compact, compactTenant } from '#functions/archive/compact.queue.ts';
-import { compactDue } from '#functions/archive/compact.schedule.ts';
+import { compactDue } from '#functions/archive/compact-sweep.schedule.ts';
 import { compactStep, stepLimits } from '#functions/archive/compact-step.ts';
 import { leavesOf } from '#functions/record/leaves.ts';
 import { type Cloud, startCloud } from '#local/cloud/cloud.ts';

@@ -80,11 +80,15 @@ export function translatorOf(assembly: Assembly, running: readonly RunningResour
       case 'PutObject':
         return [
           ['s3:PutObject', object],
+          // An archive file comes with its ladder's tag.
+          ...(rest[0]!.startsWith('audit-logs') ? [['s3:PutObjectTagging', object] as const] : []),
           ...(locks(name, rest.join('/')) ? [['s3:PutObjectRetention', object] as const] : []),
           ...keyed(name, 'kms:GenerateDataKey'),
         ];
       case 'DeleteObjects':
         return [...body.matchAll(/<Key>([^<]+)<\/Key>/g)].map(([, key]) => ['s3:DeleteObject', `${whole}/${key}`]);
+      case 'RestoreObject':
+        return [['s3:RestoreObject', object]];
       case 'DeleteObject':
         return [['s3:DeleteObject', object]];
       case 'ListObjectsV2':

@@ -42,6 +42,7 @@ beforeAll(async () => {
   await runStories(platform, {
     control: name('AWS::S3::Bucket', new RegExp(`^Control${hash}`)),
     segments: name('AWS::S3::Bucket', new RegExp(`^Segments${hash}`)),
+    archive: name('AWS::S3::Bucket', new RegExp(`^Archive${hash}`)),
     evidence: name('AWS::S3::Bucket', new RegExp(`^Evidence${hash}`)),
     anchor: queue('Anchor'),
     critical: queue('Critical'),
@@ -91,6 +92,7 @@ test.each(stages)('$stage: a function logs in to the database as its own user an
     'trailkeep_sealer',
     'trailkeep_recovery',
     'trailkeep_verifier',
+    'trailkeep_archiver',
     'trailkeep_purger',
     'trailkeep_master',
     'postgres',
