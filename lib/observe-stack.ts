@@ -75,6 +75,7 @@ export class ObserveStack extends Stack {
       this.#alarm(`${name}Troubles`, troubles, 5, `${verb.bundle} throws or is throttled`, 2);
     }
     this.#watchProof(settings, proof);
+    this.#watchArchive(settings, jobs);
     const { api } = read.door;
     this.#alarm('Api5xx', api.metricServerError({ period: Duration.minutes(1) }), 5, 'Callers get 5xx', 2);
     const p99 = api.metricLatency({ period: Duration.minutes(5), statistic: 'p99' });
@@ -124,6 +125,29 @@ export class ObserveStack extends Stack {
     for (const verb of [proof.seal, proof.sweep, proof.build, proof.anchor, proof.verify]) {
       const reason = `${verb.bundle} throws or is throttled`;
       this.#alarm(`Proof${verb.function.node.id}Troubles`, troublesOf(verb), 5, reason, 2);
+    }
+  }
+
+  /** What functions say of the archive's ages, and that they say anything. */
+  #watchArchive(settings: Settings, jobs: Jobs): void {
+    const told = (metricName: string, statistic: string, period: Duration) =>
+      new Metric({
+        namespace: 'Trailkeep',
+        metricName,
+        dimensionsMap: { stage: settings.stage, area: 'archive' },
+        statistic,
+        period,
+      });
+    const guide = 'docs/operating/ageing.md';
+    for (const [id, name, reason] of [
+      ['AgeMismatch', 'ageMismatches', `The archive lacks events that Postgres has: ${guide}`],
+      ['RetentionOverdue', 'overdueFiles', `Events are past their end and still there: ${guide}`],
+    ] as const) {
+      this.#alarm(id, told(name, 'Maximum', Duration.hours(6)), 1, reason);
+      this.#alarm(`${id}Silent`, told(name, 'SampleCount', Duration.hours(6)), 1, 'Nobody looks', 3, true);
+    }
+    for (const verb of [jobs.age, jobs.purge]) {
+      this.#alarm(`${verb.function.node.id}Troubles`, troublesOf(verb), 1, `${verb.bundle} throws or is throttled`);
     }
   }
 

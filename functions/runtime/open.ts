@@ -56,6 +56,7 @@ import { createPermissionSource } from '#stores/postgres/permission-source.ts';
 import { createPolicyRegistry } from '#stores/postgres/policies.ts';
 import { createPrivacyRequests } from '#stores/postgres/privacy-requests.ts';
 import { createProjectRegistry } from '#stores/postgres/projects.ts';
+import { createPurges } from '#stores/postgres/purges.ts';
 import { createReplayLedger } from '#stores/postgres/replay.ts';
 import { type ReadSource, Replicas, readPolicies } from '#stores/postgres/replicas.ts';
 import { createRestores } from '#stores/postgres/restores.ts';
@@ -307,6 +308,7 @@ export const openRetentionPolicies = async () => createRetentionPolicies(sql(), 
 export const openHotRows = async () => createHotRows(sql(), await contextKey());
 /** Days after its end that a month stays in Postgres. */
 export const openHotDays = () => Number(readEnv('HOT_DAYS').HOT_DAYS);
+export const openPurges = async () => createPurges(sql(), await contextKey());
 export const openRetentionLedger = async () => createRetentionLedger(sql(), await contextKey());
 
 // Logs in the evidence bucket.

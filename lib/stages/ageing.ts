@@ -2,7 +2,7 @@
 import type { Construct } from 'constructs';
 import { speaksPostgres } from '../parts/database-env.ts';
 import { makeVerb, type Verb } from '../parts/function.ts';
-import { readArchive } from '../parts/grants.ts';
+import { readArchive, send } from '../parts/grants.ts';
 import type { ArchiveProps } from './archive.ts';
 
 /** Drops months of Postgres that the archive has. */
@@ -23,5 +23,26 @@ export function makeAge(scope: Construct, props: ArchiveProps): Verb {
       HOT_DAYS: String(settings.archive.hotDays),
     },
     permissions: [...database.permissions, ...readArchive(data)],
+  });
+}
+
+/** Purges archive files past their end. */
+export function makePurge(scope: Construct, props: ArchiveProps): Verb {
+  const { data, settings } = props;
+  const database = speaksPostgres(data, settings.stage, props.inside, 'trailkeep_purger');
+  return makeVerb(scope, 'ArchivePurge', props, {
+    bundle: 'archive-purge',
+    memoryMb: 1769,
+    timeoutSeconds: 900,
+    ...(settings.deploy.canary ? { reservedConcurrency: 1 } : {}),
+    inside: database.inside,
+    environment: {
+      ...database.environment,
+      ARCHIVE_BUCKET: data.archive.bucketName,
+      CRITICAL_QUEUE_URL: data.critical.queueUrl,
+      BULK_QUEUE_URL: data.bulk.queueUrl,
+    },
+    // It reads the ids of events that have rows yet, and tells what it is about to do.
+    permissions: [...database.permissions, ...readArchive(data), ...send(data.critical)],
   });
 }

@@ -72,7 +72,8 @@ export function signContext(contextKey: Uint8Array, tenants: readonly string[], 
  *
  * The only way to a tenant's rows. The context is set inside the transaction and ends with it, so a pooled
  * connection never carries it to the next caller. Rejects with `Unavailable` when the database is down.
- * Statements that `fn` starts without awaiting travel together with the context: no round trip of its own.
+ * Statements that `fn` starts without awaiting travel together with the context: no round trip of its own. `waitMs` is
+ * for jobs that nobody waits for.
  */
 export async function withTenants<T>(
   sql: Transactions,
@@ -81,6 +82,7 @@ export async function withTenants<T>(
   now: Date,
   fn: (tx: TransactionSql) => Promise<T>,
   mode: 'read write' | 'read only' = 'read write',
+  waitMs = waitMsMax,
 ): Promise<T> {
   const context = signContext(contextKey, tenants, now);
   try {
@@ -94,7 +96,7 @@ export async function withTenants<T>(
     work.catch(() => {
       lost = true;
     });
-    return ((await bounded(work)) as { result: T }).result;
+    return ((await bounded(work, waitMs)) as { result: T }).result;
   } catch (error) {
     throw asUnavailable(error);
   }
@@ -130,11 +132,11 @@ export async function asked<T>(query: PromiseLike<T>): Promise<T> {
   }
 }
 
-/** Rejects after `waitMsMax`: a transaction whose server was killed under it may otherwise never settle in postgres.js. */
-async function bounded<T>(work: PromiseLike<T>): Promise<T> {
+/** Rejects after `waitMs`: a transaction whose server was killed under it may otherwise never settle in postgres.js. */
+async function bounded<T>(work: PromiseLike<T>, waitMs = waitMsMax): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })), waitMsMax);
+    timer = setTimeout(() => reject(Object.assign(new Error('no answer'), { code: 'ETIMEDOUT' })), waitMs);
   });
   try {
     return await Promise.race([work, late]);

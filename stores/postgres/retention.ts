@@ -121,7 +121,7 @@ export async function agesOf(tx: TransactionSql, tenant: string, ends: Ends): Pr
   }));
 }
 
-const versionOf = (row: Row): RetentionVersion => ({
+export const versionOf = (row: Row): RetentionVersion => ({
   version: row.version,
   policy: row.document as RetentionPolicy,
   proposedBy: row.proposed_by,
