@@ -55,7 +55,7 @@ const eventBodies: Schema = {
 };
 
 /** What an answer could not read. */
-const gaps: Record<string, Schema> = {
+export const gaps: Record<string, Schema> = {
   missing: { ...array(text), description: 'Keys of objects that are gone.' },
   archived: {
     ...array(

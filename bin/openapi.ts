@@ -5,11 +5,15 @@ import { eventJsonSchema, inputJsonSchema } from '#core/event/schema.ts';
 import manifest from '../package.json' with { type: 'json' };
 import { key, paths } from './openapi-paths.ts';
 import { accessPaths, grantSchema } from './openapi-paths-access.ts';
+import { archivePaths } from './openapi-paths-archive.ts';
 import { breakGlassPaths } from './openapi-paths-break-glass.ts';
 import { eventPaths, filter } from './openapi-paths-events.ts';
+import { exportPaths } from './openapi-paths-exports.ts';
 import { issuerPaths } from './openapi-paths-issuers.ts';
 import { privacyPaths } from './openapi-paths-privacy.ts';
 import { proofPaths } from './openapi-paths-proof.ts';
+import { queryPaths } from './openapi-paths-queries.ts';
+import { rebuildPaths } from './openapi-paths-rebuild.ts';
 import { retentionPaths } from './openapi-paths-retention.ts';
 import { type Operation, object, ref, type Schema, text, withoutDialect } from './openapi-words.ts';
 
@@ -36,8 +40,12 @@ export function openapi(): object {
         ...breakGlassPaths,
         ...issuerPaths,
         ...privacyPaths,
+        ...exportPaths,
         ...proofPaths,
         ...retentionPaths,
+        ...queryPaths,
+        ...rebuildPaths,
+        ...archivePaths,
       }).map(([path, operations]) => [
         path,
         Object.fromEntries(

@@ -1,6 +1,7 @@
 /** `trailkeep`: finds the command, reads its flags, and turns every failure into what to do next. */
 import { parseArgs } from 'node:util';
 import { nearest } from '#core/query/nearest.ts';
+import { archiveCommand } from './archive.ts';
 import { assignCommand } from './assign.ts';
 import { breakGlassCommand } from './break-glass.ts';
 import { checkCommand } from './check.ts';
@@ -17,7 +18,9 @@ import { logCommand } from './log.ts';
 import type { Streams } from './print.ts';
 import { privacyCommand } from './privacy.ts';
 import { proofCommand } from './proof.ts';
+import { queriesCommand } from './queries.ts';
 import { queryCommand } from './query.ts';
+import { replayCommand } from './replay.ts';
 import { retentionCommand } from './retention.ts';
 import { roleCommand } from './role.ts';
 import { sendCommand } from './send.ts';
@@ -31,6 +34,7 @@ export const commands: readonly Command[] = [
   sendCommand,
   importCommand,
   queryCommand,
+  queriesCommand,
   tailCommand,
   keyCommand,
   roleCommand,
@@ -44,6 +48,8 @@ export const commands: readonly Command[] = [
   exportCommand,
   verifyCommand,
   logCommand,
+  archiveCommand,
+  replayCommand,
   whoamiCommand,
   tokenCommand,
   tenantCommand,

@@ -6,6 +6,7 @@ import type { EventInput } from '#core/event/event.ts';
 import type { BatchReceipt, Receipt } from './answers.ts';
 import { manage } from './manage.ts';
 import { postLines } from './post-lines.ts';
+import { queries } from './queries.ts';
 import { readEvents } from './read-events.ts';
 import { type BatchOptions, type Counts, type OnError, Recorder } from './recorder.ts';
 import { sendMany } from './send-many.ts';
@@ -97,6 +98,8 @@ export function createTrailkeep(options: TrailkeepOptions) {
     counts: (): Counts => recorder.counts,
 
     ...readEvents(call),
+    /** Questions to the whole archive. */
+    queries: queries(call),
     ...manage(call),
   };
 }

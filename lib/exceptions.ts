@@ -59,7 +59,7 @@ export const exceptions: readonly Exception[] = [
     reason: 'AWS keeps the policy of CodeDeploy in step with what it does.',
   },
   {
-    rule: /^AwsSolutions-IAM5\[Resource::.*\/((keys|tenants|intake|issuers|claims|privacy|exports|segments|index)\/\*|audit-logs\*)\]$/,
+    rule: /^AwsSolutions-IAM5\[Resource::.*\/((keys|tenants|intake|issuers|claims|privacy|exports|segments|index|athena\/(questions|results))\/\*|audit-logs\*)\]$/,
     path: /\/DefaultPolicy\/Resource$/,
     expires: by,
     reason: 'Objects under one prefix of one bucket; their names are made at run time.',

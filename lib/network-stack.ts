@@ -91,6 +91,7 @@ export class NetworkStack extends Stack {
       Sns: InterfaceVpcEndpointAwsService.SNS,
       Ssm: InterfaceVpcEndpointAwsService.SSM,
       Kms: InterfaceVpcEndpointAwsService.KMS,
+      Athena: InterfaceVpcEndpointAwsService.ATHENA,
       // Bootstrap reads the master user's secret.
       SecretsManager: InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
     };

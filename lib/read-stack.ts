@@ -7,6 +7,7 @@ import { FrontDoor } from './parts/front-door.ts';
 import type { Inside, Place } from './parts/function.ts';
 import { Access } from './stages/access.ts';
 import { Archive } from './stages/archive.ts';
+import { Athena } from './stages/athena.ts';
 import { Observe } from './stages/observe.ts';
 import { Privacy } from './stages/privacy.ts';
 import type { Proof } from './stages/proof.ts';
@@ -23,6 +24,7 @@ export interface ReadProps extends Place {
 export class ReadStack extends Stack {
   readonly access: Access;
   readonly query: Query;
+  readonly athena: Athena;
   readonly privacy: Privacy;
   readonly archive: Archive;
   readonly observe: Observe;
@@ -33,11 +35,12 @@ export class ReadStack extends Stack {
     const { settings, record, proof } = read;
     this.access = new Access(this, 'Access', read);
     this.query = new Query(this, 'Query', read);
+    this.athena = new Athena(this, 'Athena', { ...read, query: this.query });
     this.privacy = new Privacy(this, 'Privacy', read);
     this.archive = new Archive(this, 'Archive', read);
     this.observe = new Observe(this, 'Observe', read);
     this.door = new FrontDoor(this, 'Door', { settings, authenticate: this.access.authenticate });
-    const { door, access, query, privacy, archive, observe } = this;
+    const { door, access, query, athena, privacy, archive, observe } = this;
 
     door.route('/v1/events', ['POST'], record.accept);
     door.route('/v1/events', ['GET'], query.search);
@@ -45,9 +48,13 @@ export class ReadStack extends Stack {
     door.route('/v1/events/feed', ['GET'], query.feed);
     door.route('/v1/events/{eventId}', ['GET'], query.show);
     door.route('/v1/events/{eventId}/proof', ['GET'], proof.prove);
+    door.route('/v1/queries', ['POST'], athena.queries);
+    door.route('/v1/queries/{queryId}', ['GET', 'DELETE'], athena.queries);
+    door.route('/v1/queries/{queryId}/results', ['GET'], athena.queries);
     door.route('/v1/log', ['GET'], proof.logs);
     door.route('/v1/log/consistency', ['GET'], proof.logs);
     door.route('/v1/log/range-proof', ['POST'], proof.range);
+    door.route('/v1/exports', ['POST'], query.askExport);
     door.route('/v1/exports/auditor', ['POST'], proof.exports);
     door.route('/v1/exports/{exportId}', ['GET'], proof.exports);
     door.route('/v1/exports/{exportId}/content', ['GET'], proof.exports);
@@ -59,6 +66,8 @@ export class ReadStack extends Stack {
     door.route('/v1/tenants/{tenantId}/issuers/{issuerId}', ['GET', 'DELETE'], access.issuers);
     door.route('/v1/tenants/{tenantId}/intake', ['GET', 'POST'], record.openIntake);
     door.route('/v1/tenants/{tenantId}/log/recover', ['POST'], proof.recover);
+    door.route('/v1/tenants/{tenantId}/archive/rebuild', ['POST'], archive.rebuild);
+    door.route('/v1/tenants/{tenantId}/replay', ['POST'], archive.replay);
     door.route('/v1/keys', ['GET', 'POST'], access.keys);
     door.route('/v1/keys/{keyId}', ['GET', 'DELETE'], access.keys);
     door.route('/v1/keys/{keyId}/rotate', ['POST'], access.keys);
@@ -91,6 +100,9 @@ export class ReadStack extends Stack {
     door.route('/v1/retention', ['GET', 'PUT'], archive.retention);
     door.route('/v1/retention/approve', ['POST'], archive.retention);
     door.route('/v1/retention/purges', ['GET'], archive.retention);
+    door.route('/v1/archive/restores', ['GET', 'POST'], archive.restores);
+    door.route('/v1/archive/restores/{restoreId}', ['GET'], archive.restores);
+    door.route('/v1/archive/restores/{restoreId}/confirm', ['POST'], archive.restores);
     door.route('/v1/whoami', ['GET'], access.whoami);
     door.route('/v1/dead-letters', ['GET'], record.deadLetters);
     door.route('/v1/dead-letters/{queue}', ['GET'], record.deadLetters);

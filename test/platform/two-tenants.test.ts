@@ -9,8 +9,20 @@ import { type Answer, type TestPlatform, testPlatform } from '#test/support/plat
 let platform: TestPlatform;
 let a: Awaited<ReturnType<TestPlatform['makeTenant']>>;
 let b: Awaited<ReturnType<TestPlatform['makeTenant']>>;
-const theirs = { critical: '', bulk: '', breakGlass: '', assignment: '', request: '', hold: '', log: '', export: '' };
+const theirs = {
+  critical: '',
+  bulk: '',
+  breakGlass: '',
+  assignment: '',
+  request: '',
+  hold: '',
+  log: '',
+  export: '',
+  restore: '',
+  query: '',
+};
 const secretWord = 'only-b-knows-this';
+let theirEventExport = '';
 const missingId = '01890000-0000-7000-8000-000000000000';
 
 beforeAll(async () => {
@@ -49,11 +61,21 @@ beforeAll(async () => {
     json: { matter: secretWord, custodian: 'Legal', scope: { all: true } },
   });
   theirs.hold = held.json.id;
+  const restored = await platform.call('POST', '/v1/archive/restores', {
+    key: b.apiKey,
+    json: { from: '2020-01-01T00:00:00Z', to: '2020-02-01T00:00:00Z', speed: 'bulk', days: 1 },
+  });
+  theirs.restore = restored.json.id;
+  const question = await platform.call('POST', '/v1/queries', { key: b.apiKey, json: { actor: secretWord } });
+  theirs.query = question.json.id;
   await platform.call('POST', `/v1/tenants/${b.tenantId}/intake`, { key: platform.access.adminKey });
   await platform.settled();
   const period = { from: '2026-01-01T00:00:00Z', to: new Date().toISOString() };
   const exported = await platform.call('POST', '/v1/exports/auditor', { key: b.apiKey, json: period });
   theirs.export = exported.json.id;
+  const files = await platform.call('POST', '/v1/exports', { key: b.apiKey, json: { format: 'jsonl' } });
+  theirEventExport = files.json.id;
+  await platform.settled();
   const log = await platform.call('GET', '/v1/log', { key: b.apiKey });
   theirs.log = log.json.path;
 }, 180_000);
@@ -146,6 +168,27 @@ const cases: Record<string, Case> = {
     missing: `/v1/holds/${missingId}/release`,
     json: {},
   },
+  'GET /v1/archive/restores/{restoreId}': {
+    foreign: () => `/v1/archive/restores/${theirs.restore}`,
+    missing: `/v1/archive/restores/${missingId}`,
+  },
+  'POST /v1/archive/restores/{restoreId}/confirm': {
+    foreign: () => `/v1/archive/restores/${theirs.restore}/confirm`,
+    missing: `/v1/archive/restores/${missingId}/confirm`,
+    json: {},
+  },
+  'GET /v1/queries/{queryId}': {
+    foreign: () => `/v1/queries/${theirs.query}`,
+    missing: `/v1/queries/${missingId}`,
+  },
+  'DELETE /v1/queries/{queryId}': {
+    foreign: () => `/v1/queries/${theirs.query}`,
+    missing: `/v1/queries/${missingId}`,
+  },
+  'GET /v1/queries/{queryId}/results': {
+    foreign: () => `/v1/queries/${theirs.query}/results`,
+    missing: `/v1/queries/${missingId}/results`,
+  },
   'GET /t/{slug}/{path}': { foreign: () => `${theirs.log}checkpoint`, missing: `/t/${'a'.repeat(26)}/checkpoint` },
   'GET /v1/events/{eventId}/proof': {
     foreign: () => `/v1/events/${theirs.critical}/proof`,
@@ -209,6 +252,23 @@ describe("a foreign id answers like one that is not there, and B's thing stays a
     );
   });
 
+  test('exports of events too', async () => {
+    const asked = await platform.call('GET', `/v1/exports/${theirEventExport}`, { key: b.apiKey });
+    expect(asked.json).toMatchObject({ state: 'ready', events: expect.any(Number) });
+    for (const rest of ['', '?after=0', '/content', '/content?part=1&offset=3']) {
+      const strangers = await platform.call('GET', `/v1/exports/${theirEventExport}${rest}`, { key: a.apiKey });
+      const nothing = await platform.call('GET', `/v1/exports/${missingId}${rest}`, { key: a.apiKey });
+      expect(bytesOf(strangers)).toEqual(bytesOf(nothing));
+      expect(strangers.status).toBe(404);
+    }
+    const mine = await platform.call('POST', '/v1/exports', {
+      key: a.apiKey,
+      json: { format: 'jsonl', actor: secretWord },
+    });
+    await platform.settled();
+    expect((await platform.call('GET', `/v1/exports/${mine.json.id}`, { key: a.apiKey })).json.events).toBe(0);
+  });
+
   test("B's key, project, schema and events are still there for B", async () => {
     for (const path of [
       `/v1/keys/${b.keyId}`,
@@ -222,6 +282,8 @@ describe("a foreign id answers like one that is not there, and B's thing stays a
       `/v1/privacy/requests/${theirs.request}`,
       `${theirs.log}checkpoint`,
       `/v1/exports/${theirs.export}`,
+      `/v1/archive/restores/${theirs.restore}`,
+      `/v1/queries/${theirs.query}`,
     ]) {
       expect((await platform.call('GET', path, { key: b.apiKey })).status, path).toBe(200);
     }
@@ -245,6 +307,7 @@ describe('a list shows nothing of the other', () => {
     '/v1/holds',
     '/v1/retention',
     '/v1/retention/purges',
+    '/v1/archive/restores',
     '/v1/log',
     '/v1/policy',
     '/v1/schemas',

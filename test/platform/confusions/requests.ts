@@ -77,6 +77,8 @@ const idsOf = (names: Names): readonly string[] => [
   ...names.breakGlasses,
   ...names.requests,
   ...names.holds,
+  ...names.restores,
+  ...names.queries,
   ...names.logs,
   ...names.exports,
   ...names.people,
@@ -95,6 +97,8 @@ function idsFor(parameter: string, names: Names): readonly string[] {
   if (parameter === 'breakGlassId') return names.breakGlasses;
   if (parameter === 'requestId') return names.requests;
   if (parameter === 'holdId') return names.holds;
+  if (parameter === 'restoreId') return names.restores;
+  if (parameter === 'queryId') return names.queries;
   if (parameter === 'slug') return names.logs;
   if (parameter === 'path+') return ['checkpoint', 'keys.txt', 'tile/0/000.p/9', 'tile/entries/000.p/9', ...names.logs];
   if (parameter === 'exportId') return names.exports;
@@ -246,10 +250,23 @@ function bodyOf(route: Route, own: Member, names: Names, draws: Draws): string {
     'POST /v1/holds': [{ matter: 'mine', custodian: 'me', scope: { all: true }, tenant }],
     'PUT /v1/retention': [{ classes: {}, tenant }],
     'POST /v1/retention/approve': [{ version: 1 }, { version: 1, tenant }],
+    'POST /v1/archive/restores': [{ ...whole, speed: 'bulk', days: 1, tenant }],
+    'POST /v1/queries': [
+      { tenant },
+      { actor: person, subject: person },
+      { ...whole, project: draws.pick(names.projects) },
+    ],
     'POST /v1/log/range-proof': [
       { ...whole, tenant },
       { ...whole, log: names.logs[0] },
       { from: whole.from, to: draws.pick(names.events) },
+    ],
+    'POST /v1/exports': [
+      { format: 'jsonl', actor: person },
+      { format: 'csv', project: draws.pick(names.projects) },
+      { format: 'csv', text: draws.pick(names.words) },
+      { format: 'parquet', tenant },
+      { format: 'jsonl', cursor: cursorOf(names.searchCursors, own.names.searchCursors, draws) },
     ],
     'POST /v1/exports/auditor': [
       { ids: names.events },
@@ -381,6 +398,8 @@ export async function ghostOf(world: World, { names, authorization }: Stranger):
       breakGlasses: list(names.breakGlasses, id),
       requests: list(names.requests, id),
       holds: list(names.holds, id),
+      restores: list(names.restores, id),
+      queries: list(names.queries, id),
       logs: list(names.logs),
       exports: list(names.exports, id),
       people: list(names.people),

@@ -15,6 +15,8 @@ export interface Names {
   readonly breakGlasses: readonly string[];
   readonly requests: readonly string[];
   readonly holds: readonly string[];
+  readonly restores: readonly string[];
+  readonly queries: readonly string[];
   /** Slugs. */
   readonly logs: readonly string[];
   readonly exports: readonly string[];
@@ -53,6 +55,8 @@ export async function makeTenants(world: World): Promise<readonly [Member, Membe
   for (const { names } of [a, b]) await world.seal(names.tenant);
   // Built or not: what an export has come to must not change under the eyes of the test.
   await world.db.ownerSql`update proof.export set state = 'failed', problem = 'proof_pending', ended_at = now()`;
+  await world.db
+    .ownerSql`update archive.export set state = 'failed', problem = 'internal', ended_at = now(), plan = null`;
   const [aSeen, bSeen] = [await readAll(world, a), await readAll(world, b)];
   // Reading the trail is in the trail too.
   await world.drain();
@@ -130,6 +134,9 @@ async function makeTenant(world: World, admin: string, tag: string): Promise<Mad
     custodian: `${tag} counsel`,
     scope: { all: true },
   });
+  const period = { from: '2020-01-01T00:00:00Z', to: '2020-02-01T00:00:00Z' };
+  const restored = await ask(201, 'POST', '/v1/archive/restores', all, { ...period, speed: 'bulk', days: 1 });
+  const query = await ask(202, 'POST', '/v1/queries', all, { subject: `${tag}-person-1` });
   await ask(201, 'POST', `/v1/tenants/${tenant}/issuers`, admin, {
     name: `${tag} people`,
     issuer: world.issuers.shared,
@@ -138,6 +145,7 @@ async function makeTenant(world: World, admin: string, tag: string): Promise<Mad
   });
   const person = await tokenOf(world.issuers.shared, administrator, tenant);
   const exported = await ask(202, 'POST', '/v1/exports/auditor', all, { ids: [tenant] });
+  const files = await ask(202, 'POST', '/v1/exports', all, { format: 'jsonl', actor: `${tag}-person-1` });
   const people = [1, 2, 3].map((n) => `${tag}-person-${n}`);
   const ips = [1, 2, 3].map((n) => `198.51.${tag.length}.${n}`);
   const event = (n: number) => ({
@@ -183,7 +191,9 @@ async function makeTenant(world: World, admin: string, tag: string): Promise<Mad
       breakGlasses: [broken.id],
       requests: requests.map(({ id }: { id: string }) => id),
       holds: [held.id],
-      exports: [exported.id],
+      restores: [restored.id],
+      queries: [query.id],
+      exports: [exported.id, files.id],
       people,
       emails: people.map((one) => `${one}@example.org`),
       ips,

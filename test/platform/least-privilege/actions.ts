@@ -156,6 +156,48 @@ export function translatorOf(assembly: Assembly, running: readonly RunningResour
     return [[`kms:${operation}`, arnOf(key), context]];
   };
 
+  const named = (id: RegExp) => {
+    const local = running.find((one) => one.type === 'AWS::S3::Bucket' && id.test(one.id))!;
+    return { name: local.attributes.ref, arn: arnOf(only('AWS::S3::Bucket', local.id)) };
+  };
+
+  /** Athena reads the catalogue and files, and writes results, in the name of who starts a query. */
+  const ofAthena = (operation: string): Wanted[] => {
+    const stage = assembly.stage;
+    const own: Wanted = [`athena:${operation}`, `arn:aws:athena:${region}:${account}:workgroup/trailkeep-${stage}`];
+    if (operation === 'GetQueryExecution' || operation === 'StopQueryExecution') return [own];
+    if (operation !== 'StartQueryExecution') return unknown(`athena ${operation}`);
+    const glue = `arn:aws:glue:${region}:${account}:`;
+    const [database, tables] = [`database/trailkeep_${stage}`, ['event_lines', 'event_lines_monthly']];
+    const archive = named(/^Archive[0-9A-F]{8}$/);
+    const control = named(/^Control[0-9A-F]{8}$/);
+    const result = `${control.arn}/athena/results/1.csv`;
+    return [
+      own,
+      ...['catalog', database].map((name): Wanted => ['glue:GetDatabase', glue + name]),
+      ...['catalog', database, ...tables.map((table) => `table/trailkeep_${stage}/${table}`)].flatMap(
+        (name): Wanted[] => [
+          ['glue:GetTable', glue + name],
+          ['glue:GetPartitions', glue + name],
+        ],
+      ),
+      ...[archive, control].flatMap(({ arn }): Wanted[] => [
+        ['s3:GetBucketLocation', arn],
+        ['s3:ListBucket', arn],
+      ]),
+      ['s3:GetObject', `${archive.arn}/audit-logs/dt=2026-03-01/tenant=t/category=system/bulk-1.jsonl.gz`],
+      ['s3:GetObject', `${archive.arn}/audit-logs-monthly/month=2026-03/tenant=t/category=system/bulk-1.jsonl.gz`],
+      ...keyed(archive.name, 'kms:Decrypt'),
+      ['s3:PutObject', result],
+      ['s3:GetObject', result],
+      ['s3:AbortMultipartUpload', result],
+      ['s3:ListMultipartUploadParts', result],
+      ['s3:ListBucketMultipartUploads', control.arn],
+      ...keyed(control.name, 'kms:GenerateDataKey'),
+      ...keyed(control.name, 'kms:Decrypt'),
+    ];
+  };
+
   const wantedBy = (call: ServiceCall): Wanted[] => {
     const { service, operation, body } = call;
     const input = () => JSON.parse(body || '{}') as Input;
@@ -165,6 +207,7 @@ export function translatorOf(assembly: Assembly, running: readonly RunningResour
     if (service === 'sns') return ofSns(operation, new URLSearchParams(body));
     if (service === 'kms') return ofKms(operation, input());
     if (service === 'lambda') return ofLambda(operation, body);
+    if (service === 'athena') return ofAthena(operation);
     if (what === 'ssm GetParameter' || what === 'ssm PutParameter') {
       const name = String(input().Name).replace('/trailkeep/dev/', `/trailkeep/${assembly.stage}/`);
       return [[`ssm:${operation}`, `arn:aws:ssm:${region}:${account}:parameter${name}`]];

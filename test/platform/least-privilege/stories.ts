@@ -12,8 +12,10 @@ import {
 } from '@aws-sdk/client-s3';
 import { uuidv7 } from '#core/event/uuid.ts';
 import { segmentKey } from '#core/record/plan-segment.ts';
+import { putInCatalogue } from '#test/support/archived.ts';
 import type { TestPlatform } from '#test/support/platform.ts';
 import { proofs } from './proof-stories.ts';
+import { archiveQueries } from './query-stories.ts';
 import { type Names, superuser, type World } from './world.ts';
 
 export async function runStories(platform: TestPlatform, names: Names): Promise<void> {
@@ -50,6 +52,8 @@ export async function runStories(platform: TestPlatform, names: Names): Promise<
     await proofs(world, await platform.makeTenant('Proven'));
     await witnesses(world);
     await jobs(world, tenant.apiKey);
+    await archived(world, tenant);
+    await archiveQueries(world);
     await lostSegment(world, tenant.apiKey);
     await lostDocuments(world);
   } finally {
@@ -251,6 +255,11 @@ async function deadLetters({ ask, platform, produce, names }: World): Promise<vo
   await platform.settled();
 }
 
+interface Tenant {
+  readonly tenantId: string;
+  readonly apiKey: string;
+}
+
 const minute = 60_000;
 
 async function jobs({ platform, names, s3, ask }: World, key: string): Promise<void> {
@@ -284,6 +293,27 @@ async function witnesses({ platform, names: { anchor, evidence: Bucket }, s3, pr
   await platform.settled();
   const unknown = await fetch(`${platform.witnessUrl}/${'0'.repeat(64)}/checkpoint`);
   if (unknown.status !== 404) throw new Error(`the witness knows a log that is not there: ${unknown.status}`);
+}
+
+/** Two files in Deep Archive and one that is gone: what they cost, asked of S3, and how far they are. */
+async function archived({ platform, names, s3, ask }: World, { tenantId: tenant, apiKey }: Tenant): Promise<void> {
+  const sql = superuser(platform);
+  for (const at of ['2020-01-01', '2020-01-02', '2020-01-03']) {
+    const id = uuidv7(Date.parse(at), randomBytes(10));
+    const Key = await putInCatalogue(sql, { tenant, id, day: at });
+    const object = { Bucket: names.archive, Key, Body: 'lines', StorageClass: 'DEEP_ARCHIVE' } as const;
+    if (at !== '2020-01-03') await s3.send(new PutObjectCommand(object));
+  }
+  const period = { from: '2020-01-01T00:00:00Z', to: '2020-02-01T00:00:00Z' };
+  const path = '/v1/archive/restores';
+  const { id } = await ask(201, 'POST', path, apiKey, { ...period, speed: 'standard', days: 2 });
+  await ask(202, 'POST', `${path}/${id}/confirm`, apiKey);
+  await platform.settled();
+  const { state, progress } = await ask(200, 'GET', `${path}/${id}`, apiKey);
+  if (state !== 'under_way' || progress.gone !== 1) throw new Error(`restored ${state} ${JSON.stringify(progress)}`);
+  await ask(200, 'GET', path, apiKey);
+  await sql`delete from archive.file where ladder = 'warm-90-cold-365' and day < '2021-01-01'`;
+  await sql.end();
 }
 
 /** Compaction takes segments away while readers are on their way to them. */
