@@ -3,6 +3,7 @@ import { logStates } from '#core/proof/ports.ts';
 import { exportBody } from '#functions/proof/exports.http.ts';
 import { periodBody } from '#functions/proof/range.http.ts';
 import { recoverBody } from '#functions/proof/recover.http.ts';
+import { eventExport } from './openapi-paths-exports.ts';
 import {
   array,
   body,
@@ -221,21 +222,39 @@ export const proofPaths: Record<string, Record<string, Operation>> = {
   '/v1/exports/{exportId}': {
     get: {
       summary: 'What became of an export',
-      description: 'Of your own; seven days long.',
+      description:
+        'Of your own, of either kind; seven days long. One of events takes `events:export`, one for auditors `exports:create`. When one of events is ready its `files` have addresses that open without a key for 15 minutes: asking for them is recorded.',
       scope: 'exports:create',
-      parameters: [exportId],
-      answers: ok('Its state.', made),
-      problems: ['not_found'],
+      parameters: [exportId, queryParameter('after', whole, 'Of events: parts after this one.')],
+      answers: ok('Its state.', { oneOf: [made, eventExport] }),
+      problems: ['not_found', 'request_invalid'],
     },
   },
   '/v1/exports/{exportId}/content': {
     get: {
-      summary: 'A part of the zip',
-      description: 'All parts, one after the other, are the zip. Recorded.',
+      summary: 'A part of an export',
+      description:
+        'For auditors: all parts, one after the other, are the zip. Of events: at most 4,000,000 bytes of a file from `offset` on; all of them, one after the other, are the file. Recorded.',
       scope: 'exports:create',
-      parameters: [exportId, queryParameter('part', whole, 'From 1, which is the default.')],
-      answers: { 200: { description: 'The bytes.', content: bytes('application/zip') } },
-      problems: ['not_found', 'proof_pending', 'proof_unavailable', 'range_too_large'],
+      parameters: [
+        exportId,
+        queryParameter('part', whole, 'From 1, which is the default.'),
+        queryParameter('offset', whole, 'Of events: the first byte, 0 by default.'),
+      ],
+      answers: {
+        200: {
+          description: 'The bytes.',
+          content: {
+            ...bytes('application/zip'),
+            ...bytes('application/gzip'),
+            ...bytes('application/vnd.apache.parquet'),
+          },
+        },
+      },
+      problems: [
+        ...['not_found', 'request_invalid', 'export_pending', 'export_incomplete'],
+        ...['proof_pending', 'proof_unavailable', 'range_too_large'],
+      ] as const,
     },
   },
 };

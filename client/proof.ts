@@ -1,5 +1,6 @@
 /** What proves the trail without us: the log, proofs of events and of periods, and exports for auditors. */
 import type { LogState } from '#core/proof/ports.ts';
+import { eventExports } from './event-exports.ts';
 import { query } from './read-events.ts';
 import type { Transport } from './transport.ts';
 
@@ -127,6 +128,7 @@ export function proof(transport: Transport) {
       file: (path: string, name: string) => file(path + name),
     },
     exports: {
+      ...eventExports(transport),
       /** Asks for a bundle: the events of a period of commit times, or some events. It is built meanwhile. */
       auditor: (body: ExportBody) =>
         transport<ExportView>({ method: 'POST', path: '/v1/exports/auditor', body: JSON.stringify(body) }),

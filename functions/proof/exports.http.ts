@@ -1,13 +1,14 @@
 /**
- * Exports: what an auditor takes along, asked for here, built by a worker, and handed out in parts.
+ * Exports: what an auditor takes along is asked for here, and built by a worker; exports of either kind, these and those
+ * of events, are handed out here.
  *
- * What its asker may see is decided when it is asked for, so it is handed to nobody else. There are no addresses that
- * open without a key: every part goes through the door and is recorded.
+ * What its asker may see is decided when it is asked for, so it is handed to nobody else. What an auditor takes has no
+ * address that opens without a key: every part goes through the door and is recorded.
  */
 import * as z from 'zod';
 import type { Caller } from '#core/access/access.ts';
 import { principalName } from '#core/access/decide.ts';
-import type { Guard, Sight } from '#core/access/guard.ts';
+import type { Guard, OwnPermission, Sight } from '#core/access/guard.ts';
 import type { Circumstances } from '#core/access/principal.ts';
 import { categories, dataClasses } from '#core/event/event.ts';
 import { Problem } from '#core/event/problem.ts';
@@ -18,6 +19,8 @@ import type { Outlet, Recorder } from '#core/record/ports.ts';
 import { circumstancesOf } from '#functions/runtime/circumstances.ts';
 import { jsonBody, onHttp } from '#functions/runtime/http.ts';
 import {
+  openEventExports,
+  openEventParts,
   openExportParts,
   openExportQueue,
   openExports,
@@ -29,10 +32,11 @@ import {
 import { eventBy } from '#functions/runtime/recorder.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
 import { requireWholeTenant } from '#functions/runtime/whole-tenant.ts';
+import { type HandOutPorts, handOutEvents } from './hand-out-events.ts';
 import { recordLook } from './look.ts';
 import { periodBody } from './range.http.ts';
 
-export interface ExportsPorts {
+export interface ExportsPorts extends HandOutPorts {
   readonly guard: Pick<Guard, 'require' | 'sight'>;
   readonly leaves: Pick<LeafCatalogue, 'status'>;
   readonly exports: Exports;
@@ -56,13 +60,34 @@ export const exportBody = z.union([periodBody, idsBody]);
 
 export async function exports(ports: ExportsPorts, request: HttpRequest): Promise<HttpResponse> {
   const at = circumstancesOf(request);
-  const caller = requireWholeTenant(await ports.guard.require(request, 'exports:create', at));
-  if (request.method === 'POST') return ask(ports, request, caller, at);
-  const found = givenUp(await ports.exports.get(caller.tenant, request.params.exportId ?? ''), request.now);
+  const auditor = async () => requireWholeTenant(await ports.guard.require(request, 'exports:create', at));
+  if (request.method === 'POST') return ask(ports, request, await auditor(), at);
+  const id = request.params.exportId ?? '';
+  const exporter = await whoMay(ports.guard, request, 'events:export', at);
+  const events = exporter && (await ports.eventExports.get(exporter.tenant, id));
+  if (events && events.askedBy === principalName(exporter)) return handOutEvents(ports, request, exporter, at, events);
+  const caller = exporter ?? (await auditor());
+  const found = givenUp(await ports.exports.get(caller.tenant, id), request.now);
   if (found?.askedBy !== principalName(caller)) throw new Problem('not_found', 'You have no export with this id.');
+  await auditor();
   return request.path.endsWith('/content')
     ? handOut(ports, request, caller, at, found)
     : { status: 200, body: viewOf(found) };
+}
+
+/** The caller, when it may; undefined when it may not, but may do something else here. */
+async function whoMay(
+  guard: Pick<Guard, 'require'>,
+  request: HttpRequest,
+  permission: OwnPermission,
+  at: Circumstances,
+): Promise<Caller | undefined> {
+  try {
+    return await guard.require(request, permission, at);
+  } catch (error) {
+    if (error instanceof Problem && error.fault.code === 'forbidden') return undefined;
+    throw error;
+  }
 }
 
 /** Its queue delivers it five times, an hour and a half apart. After so many ms its message lies in the dead-letter queue: nobody builds it any more. */
@@ -170,6 +195,8 @@ export const handler = onHttp(exports, {
   exports: openExports,
   exportParts: openExportParts,
   exportQueue: openExportQueue,
+  eventExports: openEventExports,
+  eventParts: openEventParts,
   recorder: openRecorder,
   newId: openNewId,
 });

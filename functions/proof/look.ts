@@ -10,7 +10,7 @@ export async function recordLook(
   { recorder }: { readonly recorder: Recorder },
   caller: Caller,
   at: Circumstances,
-  action: 'audit_log.proof' | 'audit_log.range_proof' | 'export.read',
+  action: 'audit_log.proof' | 'audit_log.range_proof' | 'export.read' | 'export.downloaded',
   details: JsonObject,
 ): Promise<void> {
   const why = {

@@ -33,6 +33,15 @@ export async function proofs(
   if (state !== 'ready') throw new Error(`the export is ${state}`);
   await ask(200, 'GET', `/v1/exports/${made.id}/content`, key);
 
+  // Events as files: through the door, and by addresses that the door's own role signed.
+  const files = await ask(202, 'POST', '/v1/exports', key, { format: 'jsonl', actor: actor.id });
+  await platform.settled();
+  const ready = await ask(200, 'GET', `/v1/exports/${files.id}`, key);
+  if (ready.state !== 'ready') throw new Error(`the export of events is ${ready.state}`);
+  await ask(200, 'GET', `/v1/exports/${files.id}/content?part=1`, key);
+  const fetched = await fetch(ready.files[0].url);
+  if (fetched.status !== 200) throw new Error(`the file of an export is answered ${fetched.status}`);
+
   // A frozen log that somebody freed without telling: nobody announces what waited, so the sweep has to find it.
   const sql = superuser(platform);
   await sql`update proof.log set state = 'frozen', frozen_at = now(), frozen_reason = 'operator' where tenant_id = ${tenantId}`;
