@@ -1,4 +1,5 @@
 /** The places that proofs are answered from. */
+import type { ArchiveChunk } from '../archive/file.ts';
 import type { SegmentPart } from '../record/segment.ts';
 import type { LogState } from './ports.ts';
 
@@ -6,6 +7,12 @@ import type { LogState } from './ports.ts';
 export interface LeafPart extends SegmentPart {
   /** Index of its first leaf; its events follow in the order they have in the segment. Undefined: from before there were logs. */
   readonly firstLeaf: number | undefined;
+  readonly committedAt: Date;
+}
+
+/** A chunk of an archive file, which knows the leaf of each of its events. */
+export interface LeafChunk extends ArchiveChunk {
+  /** When its file was written: all its events were committed before. */
   readonly committedAt: Date;
 }
 
@@ -39,12 +46,19 @@ export interface LeafCatalogue {
   /** Name of the tenant's log in paths; undefined before the first leaf was sealed. It never changes, so it is asked for once. */
   slug(tenant: string): Promise<string | undefined>;
   /**
-   * Parts of both tiers that may hold this id: critical ones first, then as `Catalogue.partsWithId` orders them, so that
-   * the first one that holds it has the event that readers see.
+   * Chunks of archive files, and parts that are not compacted, of both tiers, that may hold this id: critical ones first,
+   * so that the first one that holds it has the event that readers see.
    */
-  partsWithId(tenant: string, id: string): Promise<readonly LeafPart[]>;
-  /** Parts that end behind this leaf, in the order of their leaves. */
+  partsWithId(tenant: string, id: string): Promise<readonly (LeafPart | LeafChunk)[]>;
+  /** Parts that end behind this leaf, in the order of their leaves; those that were released are not there any more. */
   partsFrom(tenant: string, leaf: number, limit: number): Promise<readonly LeafPart[]>;
+  /** Chunks that may hold leaves from ≤ i < to, by file and number, after one of them; fewer than `limit` are the last. */
+  chunksOf(
+    tenant: string,
+    leaves: { readonly from: number; readonly to: number },
+    after: { readonly file: string; readonly number: number } | undefined,
+    limit: number,
+  ): Promise<readonly LeafChunk[]>;
   /**
    * Sizes of signed checkpoints up to `size`, ascending: the largest that ends at or before `first`, the smallest that
    * covers `last`, and some between.

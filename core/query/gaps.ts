@@ -1,5 +1,9 @@
 /** What an answer could not read: nothing is left out without a word. */
+import { Archived } from '../archive/ports.ts';
+import { Problem } from '../event/problem.ts';
+import { Missing } from '../record/ports.ts';
 import type { Block, Part } from '../record/segment.ts';
+import { Damaged } from './ports.ts';
 
 /** Events of a day (or a month) and category that must be restored before they can be read. */
 export interface ArchivedDay {
@@ -87,4 +91,33 @@ export class Gaps {
       bytes: `${offset}-${offset + bytes - 1}`,
     });
   }
+
+  /** Takes what reading a part failed with; false when that is no gap. `first` as for `addDamaged`. */
+  take(error: unknown, part: Part, blocks: readonly Block[], first: number): boolean {
+    if (error instanceof Missing) this.addMissing(part.key);
+    else if (error instanceof Archived) this.addArchived(part, blocks);
+    else if (error instanceof Damaged) for (const block of blocks) this.addDamaged(part, block, first);
+    else return false;
+    return true;
+  }
+}
+
+/** The members of an answer, or of a problem, that name what is left out. */
+export const gapsBody = ({ missing, archived, damaged }: Gaps): Record<string, unknown> => ({
+  ...(missing.length === 0 ? {} : { missing }),
+  ...(archived.length === 0 ? {} : { archived }),
+  ...(damaged.length === 0 ? {} : { damaged }),
+});
+
+/** The problem of one event that may be where nobody can read it now. */
+export function unreadable(gaps: Gaps): Problem {
+  if (gaps.archived.length > 0) {
+    const detail = 'The event may be in the archive. POST /v1/archive/restores brings it back.';
+    return new Problem('archived', detail, { extensions: gapsBody(gaps) });
+  }
+  if (gaps.damaged.length > 0) {
+    const detail = 'The event may be in a stored block that is not what was written.';
+    return new Problem('stored_damaged', detail, { extensions: gapsBody(gaps) });
+  }
+  return new Problem('unavailable', 'A file that may hold this event cannot be read now.', { retryAfterSeconds: 60 });
 }

@@ -5,7 +5,8 @@
  * so comes back, until sealing has had its time. A run that dies leaves parts that nobody is told of, and the message
  * comes again.
  */
-import type { ProblemCode } from '#core/event/problem.ts';
+import { Archived } from '#core/archive/ports.ts';
+import { Problem, type ProblemCode } from '#core/event/problem.ts';
 import type { AuditorExport, Exports } from '#core/proof/export-ports.ts';
 import type { Outlet } from '#core/record/ports.ts';
 import { logger, metric } from '#functions/runtime/observe.ts';
@@ -71,9 +72,14 @@ async function buildOne(ports: BuildQueuePorts, wanted: AuditorExport, now: Date
     return true;
   } catch (error) {
     if (error instanceof ExportTooLarge || error instanceof ZipTooLarge) return end('range_too_large');
+    // Whoever asked can restore the days and ask again; waiting for it here would be for ever.
+    if (isArchived(error)) return end('archived');
     throw error;
   }
 }
+
+const isArchived = (error: unknown): boolean =>
+  error instanceof Archived || (error instanceof Problem && error.fault.code === 'archived');
 
 export const handler = onQueue(build, {
   exports: openExports,

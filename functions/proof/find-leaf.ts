@@ -1,15 +1,15 @@
 /**
  * From the id of an event to its stored line and its leaf.
  *
- * The line is read from the segment, the record of truth, and to the byte: parsed and written again it might hash to
- * something else one day.
+ * The line is read from its segment or archive file, the record of truth, and to the byte: parsed and written again it
+ * might hash to something else one day.
  */
+import { blocksPerChunk } from '#core/archive/file.ts';
 import type { Event } from '#core/event/event.ts';
-import { Problem } from '#core/event/problem.ts';
-import type { LeafCatalogue, LeafPart } from '#core/proof/read-ports.ts';
+import type { LeafCatalogue, LeafChunk, LeafPart } from '#core/proof/read-ports.ts';
+import { Gaps, unreadable } from '#core/query/gaps.ts';
 import type { BlockReader } from '#core/query/ports.ts';
 import { keyOf, mayContain } from '#core/record/membership.ts';
-import { Missing } from '#core/record/ports.ts';
 
 export interface FindPorts {
   readonly leaves: Pick<LeafCatalogue, 'partsWithId'>;
@@ -22,12 +22,15 @@ export interface FoundLeaf {
   readonly line: string;
   /** Undefined: committed before there were logs. */
   readonly index: number | undefined;
-  readonly part: LeafPart;
+  readonly part: LeafPart | LeafChunk;
 }
 
-/** The event that readers see by this id; undefined when there is none. Throws `unavailable` when it may be where nobody can read. */
+/**
+ * The event that readers see by this id; undefined when there is none. Throws `archived`, `stored_damaged` or `unavailable`
+ * when it may be where nobody can read.
+ */
 export async function findLeaf(ports: FindPorts, tenant: string, id: string): Promise<FoundLeaf | undefined> {
-  let missing: Missing | undefined;
+  const gaps = new Gaps();
   for (const part of await ports.leaves.partsWithId(tenant, id)) {
     const blocks = part.blocks.filter((block) => mayContain(block.filter, keyOf('id', id)));
     if (blocks.length === 0) continue;
@@ -37,21 +40,27 @@ export async function findLeaf(ports: FindPorts, tenant: string, id: string): Pr
         const lines = linesOf(texts[at]!);
         const ordinal = lines.findIndex((line) => line.includes(id) && (JSON.parse(line) as Event).id === id);
         if (ordinal < 0) continue;
-        const before = part.blocks.slice(0, part.blocks.indexOf(block)).reduce((sum, { events }) => sum + events, 0);
         const line = lines[ordinal]!;
-        const index = part.firstLeaf === undefined ? undefined : part.firstLeaf + before + ordinal;
-        return { event: JSON.parse(line) as Event, line, index, part };
+        return {
+          event: JSON.parse(line) as Event,
+          line,
+          index: leafOf(part, part.blocks.indexOf(block), ordinal),
+          part,
+        };
       }
     } catch (error) {
-      if (!(error instanceof Missing)) throw error;
-      missing = error;
+      if (!gaps.take(error, part, blocks, 'number' in part ? part.number * blocksPerChunk : 0)) throw error;
     }
   }
-  if (!missing) return undefined;
-  throw new Problem('unavailable', 'A segment that may hold this event cannot be read now.', {
-    retryAfterSeconds: 60,
-    cause: missing,
-  });
+  if (gaps.none) return undefined;
+  throw unreadable(gaps);
+}
+
+/** The leaf of an event by its place: chunks know it of each, parts of their first. */
+function leafOf(part: LeafPart | LeafChunk, block: number, ordinal: number): number | undefined {
+  if ('leaves' in part) return part.leaves[block]?.[ordinal];
+  if (part.firstLeaf === undefined) return undefined;
+  return part.firstLeaf + part.blocks.slice(0, block).reduce((sum, { events }) => sum + events, 0) + ordinal;
 }
 
 /** The lines of a block, without their newlines. */

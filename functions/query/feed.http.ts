@@ -10,7 +10,7 @@ import type { Event } from '#core/event/event.ts';
 import { Problem, problemOf } from '#core/event/problem.ts';
 import { feedCursor, readFeedCursor } from '#core/query/cursor.ts';
 import { canonicalFilter, confine } from '#core/query/filter.ts';
-import { Gaps } from '#core/query/gaps.ts';
+import { Gaps, gapsBody } from '#core/query/gaps.ts';
 import { matcher } from '#core/query/matches.ts';
 import { nearest } from '#core/query/nearest.ts';
 import type { BlockReader, Catalogue, FeedPosition } from '#core/query/ports.ts';
@@ -29,7 +29,6 @@ import {
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
 import { reading } from './consistency.ts';
 import { pageBody, pageBytesMax } from './cut-page.ts';
-import { gapsBody } from './gaps-body.ts';
 import { readBlocks } from './read-blocks.ts';
 import { isRecordOfReading, Reader, type ReaderPorts } from './reader.ts';
 

@@ -4,11 +4,9 @@
  * What can go wrong: the object is gone, it lies in Glacier, a block is not what was written.
  */
 import { type ArchiveChunk, blocksPerChunk } from '#core/archive/file.ts';
-import { Archived } from '#core/archive/ports.ts';
 import type { Event } from '#core/event/event.ts';
 import type { Gaps } from '#core/query/gaps.ts';
 import { type BlockReader, Damaged } from '#core/query/ports.ts';
-import { Missing } from '#core/record/ports.ts';
 import type { Block, Part } from '#core/record/segment.ts';
 
 export interface ReadBlock {
@@ -31,12 +29,10 @@ export async function* readBlocks(
   try {
     texts = await reader.read(part, blocks);
   } catch (error) {
-    if (error instanceof Missing) gaps.addMissing(part.key);
-    else if (error instanceof Archived) gaps.addArchived(part, blocks);
-    else if (!(error instanceof Damaged)) throw error;
-    else if (blocks.length === 1) gaps.addDamaged(part, blocks[0]!, firstBlock(part));
-    // One of them is damaged: each is read alone, and the others come through.
-    else for (const block of blocks) yield* readBlocks(reader, part, [block], gaps);
+    if (error instanceof Damaged && blocks.length > 1) {
+      // One of them is damaged: each is read alone, and the others come through.
+      for (const block of blocks) yield* readBlocks(reader, part, [block], gaps);
+    } else if (!gaps.take(error, part, blocks, firstBlock(part))) throw error;
     return;
   }
   for (const [at, block] of blocks.entries()) {

@@ -11,7 +11,7 @@ import type { Event } from '#core/event/event.ts';
 import { problemOf } from '#core/event/problem.ts';
 import { readSearchCursor, searchCursor } from '#core/query/cursor.ts';
 import { canonicalFilter, confine, matchesNothing, parseFilter, parseSearch } from '#core/query/filter.ts';
-import { Gaps } from '#core/query/gaps.ts';
+import { Gaps, gapsBody } from '#core/query/gaps.ts';
 import { positionOf } from '#core/query/merge.ts';
 import type { Position } from '#core/query/ports.ts';
 import { jsonBody, onHttp } from '#functions/runtime/http.ts';
@@ -29,7 +29,7 @@ import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
 import { type Answer, type AnswerPorts, answer } from './answer.ts';
 import { reading } from './consistency.ts';
 import { cutPage, pageBody } from './cut-page.ts';
-import { gapsBody, hintsBody } from './gaps-body.ts';
+import { hintsBody } from './hints.ts';
 import { Reader, type ReaderPorts, recordedFilter, recordsOfReading } from './reader.ts';
 
 export interface SearchPorts extends AnswerPorts, ReaderPorts {

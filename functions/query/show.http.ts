@@ -8,7 +8,7 @@ import type { Event } from '#core/event/event.ts';
 import { Problem } from '#core/event/problem.ts';
 import { isUuid } from '#core/event/uuid.ts';
 import { confine } from '#core/query/filter.ts';
-import { Gaps } from '#core/query/gaps.ts';
+import { Gaps, unreadable } from '#core/query/gaps.ts';
 import { matches } from '#core/query/matches.ts';
 import type { BlockReader, Catalogue, CriticalEvents } from '#core/query/ports.ts';
 import { keyOf, mayContain } from '#core/record/membership.ts';
@@ -23,7 +23,6 @@ import {
 } from '#functions/runtime/open.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
 import { readingOne } from './consistency.ts';
-import { unreadable } from './gaps-body.ts';
 import { readBlocks } from './read-blocks.ts';
 import { Reader, type ReaderPorts } from './reader.ts';
 

@@ -1,8 +1,10 @@
 /** Leaves as their readers look for them: from an event to its leaf, and along the log. */
-import type { Row, Sql, TransactionSql } from 'postgres';
+import type { PendingQuery, Row, Sql, TransactionSql } from 'postgres';
+import { tiers } from '#core/event/event.ts';
 import type { LogState } from '#core/proof/ports.ts';
-import type { LeafCatalogue, LeafPart, LeafStatus } from '#core/proof/read-ports.ts';
-import { partOf } from './catalogue.ts';
+import type { LeafCatalogue, LeafChunk, LeafPart, LeafStatus } from '#core/proof/read-ports.ts';
+import type { Part } from '#core/record/segment.ts';
+import { chunkOf, partOf } from './catalogue.ts';
 import { isUuid, withTenants } from './connect.ts';
 
 /** Opens the leaves; what each method promises is in core/proof/read-ports.ts. */
@@ -40,12 +42,16 @@ export function createLeafCatalogue(sql: Sql, contextKey: Uint8Array): LeafCatal
 
     partsWithId: async (tenant, id) =>
       isUuid(id)
-        ? read(tenant, async (tx) =>
-            (
-              await tx`select ${columns(tx)} p.tenant_id = ${tenant} and p.max_id >= ${id} and p.min_id <= ${id}
-                order by p.tier, p.max_id, p.seq`
-            ).map(leafPartOf),
-          )
+        ? read(tenant, async (tx) => {
+            // Chunks first: what is compacted after that is still found in its parts.
+            const archived = chunkColumns(tx, tx`c.tenant_id = ${tenant} and c.max_id >= ${id} and c.min_id <= ${id}`);
+            const [chunks, parts] = await Promise.all([
+              tx`${archived} order by c.tier, c.max_id, c.file_id, c.number`.execute(),
+              tx`select ${columns(tx)} p.tenant_id = ${tenant} and p.max_id >= ${id} and p.min_id <= ${id}
+                order by p.tier, p.max_id, p.seq`,
+            ]);
+            return [...chunks.map(leafChunkOf), ...parts.map(leafPartOf)].sort(byTier);
+          })
         : [],
 
     partsFrom: (tenant, leaf, limit) =>
@@ -57,6 +63,16 @@ export function createLeafCatalogue(sql: Sql, contextKey: Uint8Array): LeafCatal
             order by p.first_leaf limit ${limit}`
         ).map(leafPartOf),
       ),
+
+    chunksOf: (tenant, { from, to }, after, limit) =>
+      read(tenant, async (tx) => {
+        const behind = after ? tx`and (c.file_id, c.number) > (${after.file}, ${after.number})` : tx``;
+        const rows = await tx`${chunkColumns(
+          tx,
+          tx`c.tenant_id = ${tenant} and c.max_leaf >= ${from} and c.min_leaf < ${to} ${behind}`,
+        )} order by c.file_id, c.number limit ${limit}`;
+        return rows.map(leafChunkOf);
+      }),
 
     signedSizes: (tenant, { first, last, size }) =>
       read(tenant, async (tx) => {
@@ -75,6 +91,14 @@ export function createLeafCatalogue(sql: Sql, contextKey: Uint8Array): LeafCatal
 
 /** Checkpoints between the first and the last of a run that an export carries: each is three or four small files. */
 const betweenMax = 30;
+
+const chunkColumns = (tx: TransactionSql, where: PendingQuery<Row[]>) => tx`select c.*, f.key, f.written_at
+  from archive.chunk c join archive.file f using (tenant_id, file_id) where ${where}`;
+
+const leafChunkOf = (row: Row): LeafChunk => ({ ...chunkOf(row), committedAt: row.written_at });
+
+/** Critical ones first; the order is kept otherwise. */
+const byTier = (a: Pick<Part, 'tier'>, b: Pick<Part, 'tier'>): number => tiers.indexOf(a.tier) - tiers.indexOf(b.tier);
 
 const leafPartOf = (row: Row): LeafPart => ({
   ...partOf(row),

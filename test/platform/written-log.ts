@@ -16,9 +16,11 @@ import { nodeProofCrypto } from '#stores/crypto/proof-crypto.ts';
 import { KmsSigner } from '#stores/kms/signer.ts';
 import { createLedger } from '#stores/postgres/ledger.ts';
 import { createLogLedger } from '#stores/postgres/logs.ts';
+import { S3ArchiveObjects } from '#stores/s3/archive-objects.ts';
 import { S3LogStore } from '#stores/s3/log-store.ts';
 import { S3Segments } from '#stores/s3/segments.ts';
 import { testCloud } from '#test/local/cloud/cloud.ts';
+import { ArchiveMaker } from '#test/support/archive-maker.ts';
 import { tenantA } from '#test/support/events.ts';
 import { MemoryAnnouncer, MemoryControl, MemoryDeadLetters } from '#test/support/memory.ts';
 import { MemorySubjectKeys } from '#test/support/memory-keys.ts';
@@ -56,10 +58,11 @@ export function eventOf(overrides: Partial<Event> = {}): Event {
 export async function writtenLog(name: string) {
   const [database, cloud] = await Promise.all([testDatabase(name), testCloud()]);
   const { s3, kms } = cloud.clients;
-  for (const bucket of ['segments', 'evidence']) cloud.s3.createBucket(bucket, { versioning: true });
+  for (const bucket of ['segments', 'archive', 'evidence']) cloud.s3.createBucket(bucket, { versioning: true });
   const app = database.login('trailkeep_app', 4);
   const sealer = database.login('trailkeep_sealer', 4);
   const segments = new S3Segments(s3, 'segments');
+  const archive = new S3ArchiveObjects(s3, 'archive');
   const logs = new S3LogStore(s3, 'evidence');
   const made = await kms.send(new CreateKeyCommand({ KeySpec: 'ECC_NIST_EDWARDS25519', KeyUsage: 'SIGN_VERIFY' }));
   const signer = new KmsSigner(kms, made.KeyMetadata!.Arn!);
@@ -78,7 +81,9 @@ export async function writtenLog(name: string) {
     clock: () => new Date(),
   };
   return {
-    ...{ database, cloud, app, sealer, segments, logs, signer, sealPorts },
+    ...{ database, cloud, app, sealer, segments, archive, logs, signer, sealPorts },
+    /** Compacts and merges, and reads what lies in either bucket. */
+    maker: new ArchiveMaker(database, segments, archive),
     /** One batch of one tenant, committed as one segment. */
     async commit(tier: Tier, events: readonly Event[]): Promise<void> {
       const bodies = packEnvelopes(
