@@ -23,6 +23,7 @@ import { breakGlass } from './break-glass.ts';
 import { holds, privacy } from './privacy.ts';
 import { proof, type RecoveryView } from './proof.ts';
 import { query } from './read-events.ts';
+import { restores } from './restores.ts';
 import { retention } from './retention.ts';
 import { access } from './roles.ts';
 import type { Call, Transport } from './transport.ts';
@@ -73,6 +74,8 @@ export function manage(transport: Transport) {
     holds: holds(transport),
     /** How long events are kept. */
     retention: retention(transport),
+    /** What went to Deep Archive can be read again for some days. */
+    restores: restores(transport),
     ...proof(transport),
     /** What the tenant decides about its events. */
     policy: {

@@ -23,6 +23,7 @@ export const ownPermissions = [
   'exports:create',
   'retention:read',
   'retention:manage',
+  'archive:restore',
 ] as const;
 export type OwnPermission = (typeof ownPermissions)[number];
 

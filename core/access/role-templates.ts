@@ -52,6 +52,7 @@ const templates: readonly Role[] = [
       grant('exports:create'),
       grant('retention:read'),
       grant('retention:manage'),
+      grant('archive:restore'),
     ],
   },
   {
@@ -73,6 +74,7 @@ const templates: readonly Role[] = [
       grant('fields:unmask'),
       grant('retention:read'),
       grant('retention:manage'),
+      grant('archive:restore'),
     ],
   },
   {

@@ -1,12 +1,9 @@
 /** The places that restores lean on. Each comment is the promise its driver keeps. */
 import type { Category } from '../event/event.ts';
-import type { Restore, RestoreFile, RestoreProgress } from './restore.ts';
+import type { Restore, RestoreFile, RestoreLook, RestoreProgress } from './restore.ts';
 
-/** What was found of a file. */
-export type RestoreLook =
-  | { readonly file: string; readonly state: 'asked' | 'gone' }
-  /** `until` of a copy; a file that was not archived has none. */
-  | { readonly file: string; readonly state: 'ready'; readonly until?: Date };
+/** A restore with how far it is, once it was started. */
+export type RestoreNow = Restore & { readonly progress?: RestoreProgress };
 
 /** Restores in Postgres. Every method is one transaction and rejects with `Unavailable` when the database is down. */
 export interface Restores {
@@ -23,9 +20,9 @@ export interface Restores {
   /** Keeps an estimate. Durable on return. */
   open(restore: Omit<Restore, 'state' | 'confirmed' | 'endedAt'>): Promise<void>;
   /** A foreign id looks like a missing one. */
-  get(tenant: string, id: string): Promise<Restore | undefined>;
+  get(tenant: string, id: string): Promise<RestoreNow | undefined>;
   /** Newest first, those with smaller ids than `before`. */
-  list(tenant: string, before: string | undefined, limit: number): Promise<readonly Restore[]>;
+  list(tenant: string, before: string | undefined, limit: number): Promise<readonly RestoreNow[]>;
   /**
    * Starts an `estimated` one: its files are those of `coldFiles` now. Resolves with it, or with undefined when it was
    * started before, and then nothing changed.
@@ -39,5 +36,4 @@ export interface Restores {
   looked(tenant: string, id: string, looks: readonly RestoreLook[], at: Date): Promise<void>;
   /** Ends the asking when no file is left to ask for; false when it had ended, or some are left. */
   asked(tenant: string, id: string, at: Date): Promise<boolean>;
-  progress(tenant: string, id: string): Promise<RestoreProgress>;
 }

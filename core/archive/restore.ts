@@ -1,12 +1,13 @@
 /** Restores from Deep Archive: how long they take, what they cost, and how far one is. */
 import type { Category } from '../event/event.ts';
+import type { StoredState } from './ports.ts';
 
 export const restoreSpeeds = ['standard', 'bulk'] as const;
 export type RestoreSpeed = (typeof restoreSpeeds)[number];
 /** Days that a temporary copy may be asked for. */
 export const restoreDaysMax = 30;
 /** Files of one restore: as many as an estimate can look at before its caller goes away. */
-export const restoreFilesMax = 10_000;
+export const restoreFilesMax = 5_000;
 /** Hours that an estimate can be confirmed: files go on to Deep Archive and prices change. */
 export const estimateHoursMax = 24;
 
@@ -117,4 +118,19 @@ export interface RestoreFile {
   readonly id: string;
   readonly key: string;
   readonly bytes: number;
+}
+
+/** What was found of a file. */
+export type RestoreLook =
+  | { readonly file: string; readonly state: 'asked' | 'gone' }
+  /** `until` of a copy; a file that was not archived has none. */
+  | { readonly file: string; readonly state: 'ready'; readonly until?: Date };
+
+/** What S3 says of a file; undefined when it is archived and nobody asked for a copy, or that one is over. */
+export function lookOf(file: string, stored: StoredState | undefined): RestoreLook | undefined {
+  if (!stored) return { file, state: 'gone' };
+  if (stored.storageClass !== 'DEEP_ARCHIVE') return { file, state: 'ready' };
+  if (!stored.restore) return undefined;
+  const { ongoing, until } = stored.restore;
+  return ongoing ? { file, state: 'asked' } : { file, state: 'ready', ...(until ? { until } : {}) };
 }

@@ -30,6 +30,7 @@ export const defaultCatalogue: readonly CatalogueRule[] = [
     'log.*',
     'report.*',
     'retention.*',
+    'archive.*',
   ].map((action): CatalogueRule => ({ action, category: 'critical', severity: 'medium' })),
   // Somebody saw more than usual.
   { action: 'break_glass.*', category: 'critical', severity: 'high' },

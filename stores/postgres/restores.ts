@@ -1,8 +1,8 @@
 /** Restores from Deep Archive. */
 import type { Row, Sql, TransactionSql } from 'postgres';
 import { ladders } from '#core/archive/ladder.ts';
-import type { Restore, RestoreFile } from '#core/archive/restore.ts';
-import type { Restores } from '#core/archive/restore-ports.ts';
+import type { Restore, RestoreFile, RestoreProgress } from '#core/archive/restore.ts';
+import type { RestoreNow, Restores } from '#core/archive/restore-ports.ts';
 import { type Category, categories } from '#core/event/event.ts';
 import { isUuid, withTenants } from './connect.ts';
 
@@ -33,17 +33,17 @@ export function createRestores(sql: Sql, contextKey: Uint8Array): Restores {
       if (!isUuid(id)) return undefined;
       const [row] = await within(
         tenant,
-        async (tx) => tx`select ${columns(tx)} from archive.restore where tenant_id = ${tenant} and id = ${id}`,
+        async (tx) => tx`${withProgress(tx)} where r.tenant_id = ${tenant} and r.id = ${id}`,
       );
-      return row && restoreOf(row);
+      return row && nowOf(row);
     },
 
     list: (tenant, before, limit) =>
       within(tenant, async (tx) => {
-        const rows = await tx`select ${columns(tx)} from archive.restore
-          where tenant_id = ${tenant} ${before === undefined ? tx`` : tx`and id < ${before}`}
-          order by id desc limit ${limit}`;
-        return rows.map(restoreOf);
+        const rows = await tx`${withProgress(tx)}
+          where r.tenant_id = ${tenant} ${before === undefined ? tx`` : tx`and r.id < ${before}`}
+          order by r.id desc limit ${limit}`;
+        return rows.map(nowOf);
       }),
 
     confirm: (tenant, id, by, at) =>
@@ -86,23 +86,6 @@ export function createRestores(sql: Sql, contextKey: Uint8Array): Restores {
             where f.tenant_id = r.tenant_id and f.restore_id = r.id and f.state = 'chosen')`;
         return count === 1;
       }),
-
-    progress: (tenant, id) =>
-      within(tenant, async (tx) => {
-        const [row] = await tx`select count(*) filter (where state = 'chosen') as waiting,
-            count(*) filter (where state = 'asked') as under_way, count(*) filter (where state = 'ready') as ready,
-            coalesce(sum(bytes) filter (where state = 'ready'), 0) as ready_bytes,
-            count(*) filter (where state = 'gone') as gone, min(until) as until
-          from archive.restore_file where tenant_id = ${tenant} and restore_id = ${id}`;
-        return {
-          waiting: Number(row!.waiting),
-          underWay: Number(row!.under_way),
-          ready: Number(row!.ready),
-          readyBytes: Number(row!.ready_bytes),
-          gone: Number(row!.gone),
-          ...(row!.until === null ? {} : { until: row!.until as Date }),
-        };
-      }),
   };
 }
 
@@ -134,6 +117,27 @@ const numberOf = (category: Category | undefined): number | null =>
 const columns = (tx: TransactionSql) =>
   tx`tenant_id, id, state, from_time, to_time, category, speed, days, estimate, asked_by, asked_at, confirmed_by,
     confirmed_at, ended_at`;
+
+const withProgress = (tx: TransactionSql) =>
+  tx`select r.*, p.* from archive.restore r cross join lateral (
+    select count(*) filter (where f.state = 'chosen') as waiting, count(*) filter (where f.state = 'asked') as under_way,
+      count(*) filter (where f.state = 'ready') as ready, sum(f.bytes) filter (where f.state = 'ready') as ready_bytes,
+      count(*) filter (where f.state = 'gone') as gone, min(f.until) as until
+    from archive.restore_file f where f.tenant_id = r.tenant_id and f.restore_id = r.id) p`;
+
+const nowOf = (row: Row): RestoreNow => ({
+  ...restoreOf(row),
+  ...(row.state === 'estimated' ? {} : { progress: progressOf(row) }),
+});
+
+const progressOf = (row: Row): RestoreProgress => ({
+  waiting: Number(row.waiting),
+  underWay: Number(row.under_way),
+  ready: Number(row.ready),
+  readyBytes: Number(row.ready_bytes ?? 0),
+  gone: Number(row.gone),
+  ...(row.until === null ? {} : { until: row.until }),
+});
 
 const fileOf = (row: Row): RestoreFile => ({ id: row.file_id, key: row.key, bytes: Number(row.bytes) });
 

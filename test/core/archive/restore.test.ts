@@ -1,6 +1,6 @@
 /** What a restore costs and how far it is. */
 import { describe, expect, test } from 'vitest';
-import { estimateRestore, restoreState } from '#core/archive/restore.ts';
+import { estimateRestore, lookOf, restoreState } from '#core/archive/restore.ts';
 
 const gb = 2 ** 30;
 const none = { files: 0, bytes: 0, copiedFiles: 0, copiedBytes: 0 };
@@ -52,4 +52,14 @@ describe('a restore', () => {
     expect(restoreState('asked', { ...left, ready: 3, until }, now)).toBe('ready');
     expect(restoreState('asked', { ...left, ready: 3, until }, until)).toBe('over');
   });
+});
+
+test('a look at S3 tells what was restored from what never left, what is gone and what nobody asked for', () => {
+  const until = new Date('2026-05-03T00:00:00Z');
+  const cold = { bytes: 1, storageClass: 'DEEP_ARCHIVE' } as const;
+  expect(lookOf('f', undefined)).toEqual({ file: 'f', state: 'gone' });
+  expect(lookOf('f', { bytes: 1, storageClass: 'GLACIER_IR' })).toEqual({ file: 'f', state: 'ready' });
+  expect(lookOf('f', cold)).toBeUndefined();
+  expect(lookOf('f', { ...cold, restore: { ongoing: true } })).toEqual({ file: 'f', state: 'asked' });
+  expect(lookOf('f', { ...cold, restore: { ongoing: false, until } })).toEqual({ file: 'f', state: 'ready', until });
 });

@@ -7,6 +7,7 @@ import type { TestPlatform } from '#test/support/platform.ts';
 export interface Names {
   readonly control: string;
   readonly segments: string;
+  readonly archive: string;
   readonly evidence: string;
   readonly anchor: string;
   readonly critical: string;

@@ -3,8 +3,9 @@ import type { Sql } from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { estimateRestore } from '#core/archive/restore.ts';
 import type { Restores } from '#core/archive/restore-ports.ts';
-import { categories } from '#core/event/event.ts';
+import type { Category } from '#core/event/event.ts';
 import { createRestores } from '#stores/postgres/restores.ts';
+import { putInCatalogue } from '#test/support/archived.ts';
 import { contextKey, type TestDatabase, testDatabase } from '#test/support/postgres.ts';
 import { tenantA, tenantB, uuid7 } from './made.ts';
 
@@ -21,20 +22,14 @@ beforeAll(async () => {
 });
 afterAll(() => db?.drop());
 
-/** A file of one day, as compaction leaves it in the catalogue. */
+/** A file of one day of January 2020, as compaction leaves it in the catalogue. */
 async function addFile(
   tenant: string,
   day: number,
-  more: { ladder?: string; category?: number } = {},
+  more: { ladder?: string; category?: Category } = {},
 ): Promise<string> {
   const id = uuid7(now.getTime());
-  const from = start + day * dayMs;
-  const [day_, ladder, category] = [new Date(from).toISOString().slice(0, 10), more.ladder, more.category ?? 2];
-  await db.ownerSql`insert into archive.file (tenant_id, file_id, key, tier, category, span, day, events, bytes, raw_bytes,
-      sha256, lines_sum, min_time, max_time, min_id, max_id, ladder, written_at)
-    values (${tenant}, ${id}, ${`audit-logs/${id}`}, 1, ${category}, 'day', ${day_}, 1, 1000, 9000,
-      decode(repeat('00', 32), 'hex'), decode(repeat('00', 32), 'hex'), ${from}, ${from + dayMs - 1}, ${id}, ${id},
-      ${ladder ?? 'warm-90-cold-365'}, ${now})`;
+  await putInCatalogue(db.ownerSql, { tenant, id, day: `2020-01-0${day + 1}`, ...more });
   return id;
 }
 const opened = (tenant = tenantA, more: object = {}) => ({
@@ -51,7 +46,7 @@ describe('restores', () => {
     await addFile(tenantA, 1, { ladder: 'warm-90' });
     await addFile(tenantA, 1, { ladder: 'standard' });
     await addFile(tenantB, 1);
-    const operations = await addFile(tenantA, 1, { category: categories.indexOf('operations') });
+    const operations = await addFile(tenantA, 1, { category: 'operations' });
     const range = { from: start + dayMs, to: start + 3 * dayMs };
     const ids = async (...more: [category?: 'operations']) =>
       (await restores.coldFiles(tenantA, { ...range, ...(more[0] ? { category: more[0] } : {}) }, undefined, 100)).map(
@@ -98,15 +93,15 @@ describe('restores', () => {
     await restores.looked(tenantA, one.id, later, new Date(now.getTime() + 1));
     expect(await restores.asked(tenantA, one.id, now)).toBe(true);
     expect(await restores.asked(tenantA, one.id, now)).toBe(false);
-    expect(await restores.progress(tenantA, one.id)).toEqual({
-      ...{ waiting: 0, underWay: 2, ready: 1, readyBytes: 1000, gone: 1, until },
-    });
+    const progress = { waiting: 0, underWay: 2, ready: 1, readyBytes: 1000, gone: 1, until };
+    expect(await restores.get(tenantA, one.id)).toMatchObject({ progress });
+    expect((await restores.list(tenantA, undefined, 1))[0]).toMatchObject({ id: one.id, progress });
     expect((await restores.underWay(tenantA, one.id, 1)).map(({ id }) => id)).toEqual([a]);
     // Whoever looks a second later still sees the first one's; what is ready stays so.
     await restores.looked(tenantA, one.id, [{ file: a, state: 'asked' }], new Date(now.getTime() + 2));
     expect((await restores.underWay(tenantA, one.id, 1)).map(({ id }) => id)).toEqual([d]);
     await restores.looked(tenantA, one.id, [{ file: c, state: 'gone' }], now);
-    expect((await restores.progress(tenantA, one.id)).ready).toBe(1);
+    expect((await restores.get(tenantA, one.id))?.progress?.ready).toBe(1);
     expect(await restores.get(tenantA, one.id)).toMatchObject({ state: 'asked', endedAt: now });
   });
 });
