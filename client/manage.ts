@@ -23,6 +23,7 @@ import { breakGlass } from './break-glass.ts';
 import { holds, privacy } from './privacy.ts';
 import { proof, type RecoveryView } from './proof.ts';
 import { query } from './read-events.ts';
+import type { RebuiltView, ReplayBody, ReplayView } from './rebuild.ts';
 import { restores } from './restores.ts';
 import { retention } from './retention.ts';
 import { access } from './roles.ts';
@@ -107,6 +108,11 @@ export function manage(transport: Transport) {
       /** Brings the tenant's frozen log back: ask again until it is `recovered` or `active`. `freeze`: freeze it first. */
       recoverLog: (tenantId: string, body: { readonly freeze?: boolean } = {}) =>
         send<RecoveryView>('POST', `/v1/tenants/${part(tenantId)}/log/recover`, body),
+      /** Makes the catalogue of the tenant's archive files again from S3. Asked again, it does what is left. */
+      rebuildArchive: (tenantId: string) => send<RebuiltView>('POST', `/v1/tenants/${part(tenantId)}/archive/rebuild`),
+      /** Puts critical events back into Postgres, a step a call: ask again with `after` until it is null. */
+      replay: (tenantId: string, body: ReplayBody = {}) =>
+        send<ReplayView>('POST', `/v1/tenants/${part(tenantId)}/replay`, body),
       intake: (tenantId: string) => get<Intake>(`/v1/tenants/${part(tenantId)}/intake`),
       /** The OIDC issuers that vouch for the tenant's people. */
       listIssuers: (tenantId: string, options?: ListOptions) =>

@@ -10,7 +10,7 @@ import { onHttp, requireScope } from '#functions/runtime/http.ts';
 import { openArchiveObjects, openBlocks, openClock, openRebuildLedger, openRecorder } from '#functions/runtime/open.ts';
 import { eventBy } from '#functions/runtime/recorder.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
-import { Overtaken, type RebuildPorts, type Rebuilt, rebuild } from './rebuild.ts';
+import { LogBehind, Overtaken, type RebuildPorts, type Rebuilt, rebuild } from './rebuild.ts';
 
 export interface RebuildArchivePorts extends RebuildPorts {
   readonly recorder: Recorder;
@@ -20,8 +20,7 @@ export async function rebuildArchive(ports: RebuildArchivePorts, request: HttpRe
   const caller = requireScope(request, 'admin');
   const tenant = (request.params.tenantId ?? '').toLowerCase();
   const done = isUuid(tenant) ? await rebuildOnce(ports, tenant) : undefined;
-  if (!done)
-    throw new Problem('not_found', 'There is no log of this tenant. After a loss of the database it comes back first.');
+  if (!done) throw new Problem('not_found', 'There is no log of this tenant.');
   const body = bodyOf(done);
   if (done.files.added + done.files.twice > 0) {
     const { leaves, in_files, in_parts, purged, missing_leaves, files } = body;
@@ -40,6 +39,10 @@ async function rebuildOnce(ports: RebuildPorts, tenant: string): Promise<Rebuilt
   try {
     return await rebuild(ports, tenant);
   } catch (error) {
+    if (error instanceof LogBehind) {
+      const detail = 'Files have events that the log does not know of. Recover the log first: trailkeep log recover.';
+      throw new Problem('conflict', detail, { cause: error });
+    }
     if (!(error instanceof Overtaken)) throw error;
     throw new Problem('unavailable', 'Files are being compacted; ask again.', { retryAfterSeconds: 30, cause: error });
   }

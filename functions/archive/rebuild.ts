@@ -73,6 +73,8 @@ interface Found {
   readonly twice: DoomedFile[];
   readonly broken: { readonly key: string; readonly reason: string }[];
   sidecars: number;
+  /** The least size of the log by the files that the catalogue does not have. */
+  leavesSeen: number;
 }
 
 /** Somebody compacts as fast as this looks. */
@@ -80,11 +82,22 @@ export class Overtaken extends Error {
   override readonly name = 'Overtaken';
 }
 
-/** Undefined when the database knows nothing of the tenant's log, which comes back first. Rejects with `Overtaken`. */
+/** Files have leaves that the database's log does not have: it comes back first. */
+export class LogBehind extends Error {
+  override readonly name = 'LogBehind';
+}
+
+/** Undefined when the database knows nothing of the tenant's log. Rejects with `LogBehind` and `Overtaken`. */
 export async function rebuild(ports: RebuildPorts, tenant: string): Promise<Rebuilt | undefined> {
   for (let tries = 0; tries < triesMax; tries++) {
     const found = await look(ports, tenant);
     if (!found) return undefined;
+    if (found.leavesSeen > found.rebuild.inFiles.size) {
+      const { leaves = 0 } = await ports.ledger.state(tenant);
+      // Else events were committed and compacted while it looked.
+      if (found.leavesSeen > leaves) throw new LogBehind('files have leaves that the log does not have');
+      continue;
+    }
     const added = await put(ports, tenant, found);
     if (added === undefined) continue;
     return report(ports, tenant, found, added);
@@ -108,7 +121,7 @@ async function look(ports: RebuildPorts, tenant: string): Promise<Found | undefi
     if (parts.length < partsAtOnce) break;
   }
   const lists = { taken: new Map(), purged: [], superseded: [], unfinished: [], twice: [], broken: [] };
-  const found: Found = { rebuild, from: state.compactedSeq, ...lists, sidecars: 0 };
+  const found: Found = { rebuild, from: state.compactedSeq, ...lists, sidecars: 0, leavesSeen: 0 };
   // In this order: what is listed and then neither doomed nor catalogued belongs to nobody.
   const keys = new Map<string, string>();
   for await (const key of objects.list('')) if (key.includes(`/tenant=${tenant}/`)) keys.set(idOf(key), key);
@@ -169,6 +182,7 @@ async function offerAll(
         found.broken.push({ key, reason: one });
         continue;
       }
+      found.leavesSeen = Math.max(found.leavesSeen, (one.file.maxLeaf ?? -1) + 1);
       const fate = found.rebuild.offer(
         id,
         one.chunks.flatMap(({ leaves }) => leaves.flat()),

@@ -38,7 +38,7 @@ export async function replayEvents(ports: ReplayEventsPorts, request: HttpReques
   const asked = request.body?.length ? jsonBody(request, replayBody) : {};
   const hotFloor = isUuid(tenant) ? await ports.ledger.hotFloor(tenant) : undefined;
   if (hotFloor === undefined) {
-    throw new Problem('not_found', 'There is no log of this tenant. After a loss of the database it comes back first.');
+    throw new Problem('not_found', 'There is no log of this tenant.');
   }
   const range = {
     from: asked.from === undefined ? hotFloor : uuidFloor(Date.parse(asked.from)),

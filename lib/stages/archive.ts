@@ -5,6 +5,7 @@ import { speaksPostgres } from '../parts/database-env.ts';
 import { type Inside, makeVerb, type Place, type Verb } from '../parts/function.ts';
 import { consume, readArchive, restoreArchive, send, writeObjects } from '../parts/grants.ts';
 import { mapQueue } from '../parts/mapping.ts';
+import { makeRebuild, makeReplay } from './rebuilding.ts';
 
 export interface ArchiveProps extends Place {
   readonly data: DataStack;
@@ -13,12 +14,16 @@ export interface ArchiveProps extends Place {
 
 export class Archive extends Construct {
   readonly retention: Verb;
+  readonly rebuild: Verb;
+  readonly replay: Verb;
   readonly restores: Verb;
   readonly restore: Verb;
 
   constructor(scope: Construct, id: string, props: ArchiveProps) {
     super(scope, id);
     const { data, settings } = props;
+    this.rebuild = makeRebuild(this, props);
+    this.replay = makeReplay(this, props);
     const database = speaksPostgres(data, settings.stage, props.inside);
     this.retention = makeVerb(this, 'Retention', props, {
       bundle: 'archive-retention',

@@ -109,8 +109,10 @@ async function rebuild(tx: TransactionSql, tenant: string, epoch: number, plan: 
 
   await remove(tx, tenant, dropped);
   await park(tx, tenant, moved);
-  const [before] = await tx`select coalesce(max(seq), 0) as seq from record.segment_part
-    where tenant_id = ${tenant} and seq > 0`;
+  // Numbers of parts that are compacted, and gone perhaps, are not given again: what has one is not looked for in parts.
+  const [before] = await tx`select greatest(
+      (select max(seq) from record.segment_part where tenant_id = ${tenant} and seq > 0),
+      (select compacted_seq from archive.progress where tenant_id = ${tenant}), 0) as seq`;
   let seq = BigInt(before!.seq);
   await insertFound(
     tx,
