@@ -107,7 +107,7 @@ export class Athena extends Construct {
         databaseName: this.database,
         tableInput,
       });
-      table.addDependency(database);
+      table.addResourceDependency(database);
     }
   }
 

@@ -1,11 +1,13 @@
 /** The tables of lib/parts/event-tables.ts on a local cloud, and files for them as compaction names them. */
-import { gzipSync } from 'node:zlib';
+import { createHash } from 'node:crypto';
 import type { S3Client } from '@aws-sdk/client-s3';
-import { PutObjectCommand } from '@aws-sdk/client-s3';
-import { archiveKey, type Span } from '#core/archive/file.ts';
+import type { Span } from '#core/archive/file.ts';
+import { type ArchiveLine, compareLines } from '#core/archive/merge.ts';
+import { cutBlocks } from '#core/archive/plan.ts';
 import type { Event } from '#core/event/event.ts';
 import { eventTables } from '#lib/parts/event-tables.ts';
 import { provisionAthena } from '#local/provision-athena.ts';
+import { S3ArchiveObjects } from '#stores/s3/archive-objects.ts';
 
 export const database = 'trailkeep_test';
 export const workGroup = 'trailkeep-test';
@@ -42,7 +44,7 @@ export const makeTables = (
 
 let made = 0;
 
-/** Writes events of one tenant, category and day as one file; returns its key. */
+/** Writes events of one tenant, category and day as one file, as compaction does; returns its key. */
 export async function putFile(
   s3: S3Client,
   bucket: string,
@@ -51,15 +53,23 @@ export async function putFile(
 ): Promise<string> {
   const [first] = events;
   if (!first) throw new Error('a file holds at least one event');
-  const key = archiveKey({
-    id: `01890000-0000-7000-8000-${String(++made).padStart(12, '0')}`,
-    tenant: first.tenant,
-    tier: first.category === 'critical' ? 'critical' : 'bulk',
-    category: first.category,
-    span,
-    day: span === 'day' ? first.occurred_at.slice(0, 10) : `${first.occurred_at.slice(0, 7)}-01`,
+  const lines = events.map((event): ArchiveLine => {
+    const text = JSON.stringify(event);
+    const digest = new Uint8Array(createHash('sha256').update(text).digest());
+    return { text, event, time: Date.parse(event.occurred_at), leaf: undefined, digest };
   });
-  const body = gzipSync(events.map((event) => `${JSON.stringify(event)}\n`).join(''));
-  await s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: body }));
-  return key;
+  const { file } = await new S3ArchiveObjects(s3, bucket).write(
+    {
+      id: `01890000-0000-7000-8000-${String(++made).padStart(12, '0')}`,
+      tenant: first.tenant,
+      tier: first.category === 'critical' ? 'critical' : 'bulk',
+      category: first.category,
+      span,
+      day: span === 'day' ? first.occurred_at.slice(0, 10) : `${first.occurred_at.slice(0, 7)}-01`,
+      ladder: 'standard',
+      writtenAt: new Date(0),
+    },
+    cutBlocks([lines.toSorted(compareLines)]),
+  );
+  return file.key;
 }
