@@ -84,8 +84,9 @@ export class Athena extends Construct {
         ['athena:StartQueryExecution', 'athena:GetQueryExecution', 'athena:StopQueryExecution'],
         [arn('athena', 'workgroup', this.workGroup)],
       ),
+      allow(['glue:GetDatabase'], [arn('glue', 'catalog'), arn('glue', 'database', this.database)]),
       allow(
-        ['glue:GetDatabase', 'glue:GetTable', 'glue:GetPartitions'],
+        ['glue:GetTable', 'glue:GetPartitions'],
         [
           arn('glue', 'catalog'),
           arn('glue', 'database', this.database),
