@@ -1,5 +1,6 @@
 /** Archive, for operators: the catalogue of a tenant's archive files, made again from S3. */
 import type { RebuiltView } from '#client/rebuild.ts';
+import { archiveRestoreCommand, archiveRestoresCommand } from './archive-restore.ts';
 import { type Command, type Invocation, words } from './command.ts';
 import { plain, say } from './print.ts';
 
@@ -45,8 +46,8 @@ function textOf(done: RebuiltView): string {
 
 export const archiveCommand: Command = {
   name: 'archive',
-  summary: "make the archive's catalogue again from S3, and prove that nothing is missing",
-  usage: 'rebuild TENANT',
+  summary: "read again what went to Deep Archive; make the archive's catalogue again from S3",
+  usage: 'restore … | restores [ID] | rebuild TENANT',
   options: {},
   flags: [],
   examples: [
@@ -55,5 +56,6 @@ export const archiveCommand: Command = {
       'after a loss of the database and "trailkeep log recover" (admin); 1 means: something is missing',
     ],
   ],
+  parts: [archiveRestoreCommand, archiveRestoresCommand],
   run,
 };
