@@ -171,7 +171,7 @@ describe('asking', () => {
       }),
     ]);
     const row = await made.stateOf(id);
-    expect(JSON.stringify(row)).not.toContain('u1');
+    expect(JSON.stringify(row)).not.toContain('"u1"');
     made.recorder.down = true;
     await expect(made.ask({ format: 'csv' })).rejects.toThrow(Unavailable);
     made.recorder.down = false;
