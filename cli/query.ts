@@ -40,6 +40,7 @@ async function run(invocation: Invocation): Promise<number> {
   const filter = filterOf(flags, now());
   const limit = whole(flags, 'limit', 1, 1_000_000) ?? 50;
   const json = flags.json === true;
+  const consistency = flags.strong === true ? 'strong' : undefined;
   const rows: string[][] = [];
   let cursor = text(flags, 'cursor');
   let incomplete = false;
@@ -47,7 +48,7 @@ async function run(invocation: Invocation): Promise<number> {
   let toScan: number | undefined;
   const gaps = new PageGaps();
   do {
-    const page = await client.page({ ...filter, limit: Math.min(1000, limit - shown) }, cursor);
+    const page = await client.page({ ...filter, limit: Math.min(1000, limit - shown) }, cursor, consistency);
     shown += page.events.length;
     for (const event of page.events) {
       if (json) say({ out }, `${JSON.stringify(event)}\n`);
@@ -90,6 +91,7 @@ export const queryCommand: Command = {
     text: { type: 'string' },
     limit: { type: 'string' },
     cursor: { type: 'string' },
+    strong: { type: 'boolean' },
   },
   flags: [
     ['--from TIME', 'earliest: 2h, 30m, 7d ago, 2026-03-01, 2026-03-01T09:00:00Z'],
@@ -98,6 +100,7 @@ export const queryCommand: Command = {
     ['--text PHRASE', 'a part of any text of the event'],
     ['--limit N', 'at most so many (50)'],
     ['--cursor CURSOR', 'goes on where an earlier answer ended'],
+    ['--strong', 'all that is stored by now; else the last seconds may be missing where there are read replicas'],
   ],
   examples: [
     ["trailkeep query --action 'ssh.*' --outcome failure --from 2h", 'failed log-ins of two hours'],

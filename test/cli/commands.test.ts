@@ -21,7 +21,7 @@ const event = (action: string, more: object = {}) => ({
 });
 
 function answer({ method, path, body }: Received): StubAnswer | undefined {
-  if (path === '/v1/events/search') {
+  if (path.split('?')[0] === '/v1/events/search') {
     const { cursor, text } = JSON.parse(body) as Record<string, string>;
     if (text === 'evil') {
       const actor = { type: 'user', id: 'a\u001b[2Jb\nc' };
@@ -115,7 +115,8 @@ describe('query', () => {
   });
 
   test('names from strangers cannot move the cursor of a terminal', async () => {
-    const { out } = await run('query', '--text', 'evil');
+    const { out } = await run('query', '--text', 'evil', '--strong');
+    expect(last().path).toBe('/v1/events/search?consistency=strong');
     expect(out).toContain('a\uFFFD[2Jb\uFFFDc');
   });
 
