@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { nearest } from '#core/query/nearest.ts';
 import { archiveCommand } from './archive.ts';
 import { assignCommand } from './assign.ts';
+import { athenaCommand } from './athena.ts';
 import { breakGlassCommand } from './break-glass.ts';
 import { checkCommand } from './check.ts';
 import { type Command, commonOptions, type Invocation, type Origin, openClient } from './command.ts';
@@ -35,6 +36,7 @@ export const commands: readonly Command[] = [
   importCommand,
   queryCommand,
   queriesCommand,
+  athenaCommand,
   tailCommand,
   keyCommand,
   roleCommand,

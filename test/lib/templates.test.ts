@@ -1,6 +1,7 @@
 /** What must hold in every template, whatever the parts look like. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { athenaNames } from '#core/query/athena-tables.ts';
 import { account, type Resolver, resolverOf } from './support/resolve.ts';
 import { type Assembly, type Json, synthesize } from './support/synthesize.ts';
 
@@ -146,6 +147,24 @@ describe.each(stages)('%s', (stage, assembly, resolve) => {
     });
     const locked = [about('ArchivedIsLocked'), about('ArchivedStays')].map((one) => one?.Effect);
     expect(locked).toEqual(stage === 'prod' ? ['Deny', 'Deny'] : [undefined, undefined]);
+  });
+
+  test('Athena asks one database, up to a limit, and a query that names no tenant fails', () => {
+    const [workGroup, ...others] = assembly.all('AWS::Athena::WorkGroup');
+    expect(others).toEqual([]);
+    const { Name, RecursiveDeleteOption, WorkGroupConfiguration } = workGroup!.Properties as Json;
+    expect([Name, RecursiveDeleteOption]).toEqual([athenaNames(stage).workGroup, true]);
+    const { ResultConfiguration, ...configuration } = WorkGroupConfiguration as Json;
+    expect(configuration).toMatchObject({ EnforceWorkGroupConfiguration: true });
+    expect(Number(configuration.BytesScannedCutoffPerQuery)).toBeGreaterThan(10_000_000);
+    const { OutputLocation } = resolve.value(ResultConfiguration, workGroup!.stack) as Json;
+    expect(OutputLocation).toMatch(/^s3:\/\/control\w*\/athena\/results\/$/);
+    const tables = assembly.all('AWS::Glue::Table').map(({ Properties }) => Properties as Json);
+    expect(tables).toHaveLength(4);
+    for (const { DatabaseName, TableInput } of tables) {
+      expect(DatabaseName).toBe(athenaNames(stage).database);
+      expect((TableInput as Json).Parameters).toMatchObject({ 'projection.tenant.type': 'injected' });
+    }
   });
 
   test('everything but health and the docs asks who calls', () => {
