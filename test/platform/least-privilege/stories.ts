@@ -17,6 +17,7 @@ import type { TestPlatform } from '#test/support/platform.ts';
 import { proofs } from './proof-stories.ts';
 import { archiveQueries } from './query-stories.ts';
 import { losses } from './rebuild-stories.ts';
+import { retention } from './retention-stories.ts';
 import { type Names, superuser, type World } from './world.ts';
 
 export async function runStories(platform: TestPlatform, names: Names): Promise<void> {
@@ -54,6 +55,7 @@ export async function runStories(platform: TestPlatform, names: Names): Promise<
     await witnesses(world);
     await jobs(world, tenant.apiKey);
     await archived(world, tenant);
+    await retention(world);
     await archiveQueries(world);
     await losses(world);
     await lostSegment(world, tenant.apiKey);
