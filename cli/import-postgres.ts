@@ -6,7 +6,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
-import { LinesSum } from '#core/archive/lines-sum.ts';
 import { classify } from '#core/event/catalogue.ts';
 import type { EventInput } from '#core/event/event.ts';
 import { rowName } from '#core/record/formats/imported.ts';
@@ -16,7 +15,7 @@ import { CliError, UsageError } from './fail.ts';
 import { commit, compare, refuseTwice } from './import-commit.ts';
 import { exampleMapping } from './import-example.ts';
 import { Counter, count, outcomeText, stagedText, summaryOf } from './import-report.ts';
-import { addTo, eventOfRow, stage } from './import-stage.ts';
+import { eventOfRow, stage } from './import-stage.ts';
 import { Tally } from './import-tally.ts';
 import { type Bounds, withTable } from './postgres-table.ts';
 import { say } from './print.ts';
@@ -97,7 +96,6 @@ async function dryRun(invocation: Invocation): Promise<number> {
   const mapping = await mappingOf(path);
   const bounds = boundsOf(invocation);
   const tally = new Tally(false);
-  const sum = new LinesSum();
   const counter = new Counter(err, 'rows');
   const found = await withTable(sourceOf(invocation), mapping, async (table) => {
     const counted = await table.count(bounds);
@@ -106,7 +104,7 @@ async function dryRun(invocation: Invocation): Promise<number> {
       for (const row of page) {
         const event = eventOfRow(row, table.name, mapping, { id: 'dry-run', range: 1 });
         tally.read += 1;
-        if (event.ok) take(tally, sum, event.value);
+        if (event.ok) tally.wouldSend(event.value, classify(event.value.action, event.value).tier);
         else
           tally.refuse(
             event.fault.code,
@@ -124,10 +122,7 @@ async function dryRun(invocation: Invocation): Promise<number> {
   const summary = tally.summary(counter.seconds, true);
   if (flags.json === true) {
     const { seconds: _, events_per_second: __, unrecognised: ___, ...json } = summary.json;
-    say(
-      invocation,
-      `${JSON.stringify({ table: table.name, rows, without_key: withoutKey, checksum: sum.hex, ...json })}\n`,
-    );
+    say(invocation, `${JSON.stringify({ table: table.name, rows, without_key: withoutKey, ...json })}\n`);
     return 0;
   }
   const lines = [
@@ -136,11 +131,6 @@ async function dryRun(invocation: Invocation): Promise<number> {
   ];
   say(invocation, `${lines.join('\n')}\n${summary.text.replace(/^unrecognised.*\n/m, '')}`);
   return 0;
-}
-
-function take(tally: Tally, sum: LinesSum, event: EventInput): void {
-  tally.wouldSend(event, classify(event.action, event).tier);
-  addTo(sum, event);
 }
 
 async function openOrCreate(invocation: Invocation, folder: string): Promise<Staging> {

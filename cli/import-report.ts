@@ -71,8 +71,14 @@ export function stagedText(staging: Staging, folder: string): string {
     ...(summary.without_key > 0 ? [`without key   ${count(summary.without_key)} rows, which are left out`] : []),
     ...(summary.missed > 0 ? [`missed        ${count(summary.missed)} rows came in behind the reading`] : []),
     `checksum      ${summary.checksum}`,
-    'Nothing was sent. Look at it, then add --commit; or take it back with --rollback.',
-    `  zcat ${staging.eventsPath(1)} | head -1`,
+    ...(staging.sending.size > 0
+      ? [
+          `sent          ${count(staging.sent.size)} of ${count(staging.ranges.length)} ranges; --commit goes on and compares.`,
+        ]
+      : [
+          'Nothing was sent. Look at it, then add --commit; or take it back with --rollback.',
+          `  zcat ${staging.eventsPath(1)} | head -1`,
+        ]),
     `  trailkeep import postgres --stage ${folder} --commit`,
   ];
   return `${lines.join('\n')}\n`;
