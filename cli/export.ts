@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ExportBody, ExportView } from '#client/proof.ts';
 import type { Trailkeep } from '#client/trailkeep.ts';
 import { type Command, type Invocation, text, texts, words } from './command.ts';
+import { exportEventsCommand } from './export-events.ts';
 import { CliError, UsageError } from './fail.ts';
 import { unknownVerb } from './key.ts';
 import { fields, say } from './print.ts';
@@ -17,7 +18,7 @@ async function run(invocation: Invocation): Promise<number> {
   const { flags, out, err, stop } = invocation;
   const [verb = 'auditor', ...rest] = invocation.words;
   words(rest, []);
-  if (verb !== 'auditor') throw unknownVerb('export', verb, ['auditor']);
+  if (verb !== 'auditor') throw unknownVerb('export', verb, ['auditor', 'events']);
   const body = bodyOf(invocation);
   const named = text(flags, 'out');
   if (named !== undefined && existsSync(named)) throw new UsageError(`${named} is there already; say another --out.`);
@@ -74,8 +75,9 @@ function bodyOf({ flags, now }: Invocation): ExportBody {
 
 export const exportCommand: Command = {
   name: 'export',
-  summary: 'take evidence along: events, salts and proofs in one zip',
-  usage: 'auditor --from TIME [--to TIME] | auditor --id EVENT-ID…',
+  summary: 'take events along as files, or evidence: events, salts and proofs in one zip',
+  parts: [exportEventsCommand],
+  usage: 'auditor --from TIME [--to TIME] | auditor --id EVENT-ID… | events …',
   options: {
     from: { type: 'string' },
     to: { type: 'string' },
@@ -94,6 +96,7 @@ export const exportCommand: Command = {
       'January, and that it is all of it',
     ],
     ['trailkeep verify export january.zip', 'checked, offline'],
+    ['trailkeep export events --help', 'events as JSONL, CSV or Parquet'],
   ],
   run,
 };
