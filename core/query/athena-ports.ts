@@ -20,8 +20,11 @@ export interface ResultLine {
 
 /** Athena. Every method rejects with `Unavailable` when it cannot be reached or is too busy. */
 export interface ArchiveQueries {
-  /** Starts a statement; the same `id` (a UUID) again starts nothing and resolves with the same execution. */
-  start(id: string, statement: AthenaStatement): Promise<string>;
+  /**
+   * Starts a statement; the same `id` (a UUID) again starts nothing and resolves with the same execution. `reuse`: the
+   * results of the very same statement may be used again for an hour.
+   */
+  start(id: string, statement: AthenaStatement, reuse: boolean): Promise<string>;
   /** Undefined when Athena has forgotten it (45 days). */
   run(execution: string): Promise<QueryRun | undefined>;
   /** Stops it; what has ended stays as it ended. */
@@ -59,6 +62,8 @@ export interface ArchiveReach {
   readonly cold: readonly ColdFile[];
   /** The last commit whose events are in the archive: what the tenant's feed calls seq. */
   readonly compactedSeq: bigint;
+  /** Goes up with every file that is added: what one version found, it finds again, but for what is restored or purged. */
+  readonly version: bigint;
   /** Committed events that are not in the archive yet and may belong to the answer. */
   readonly pending: { readonly events: number; readonly from: number } | undefined;
 }

@@ -33,6 +33,8 @@ export interface AthenaQuestion {
   readonly readsToo: boolean;
   /** Rows. */
   readonly limit: number;
+  /** Which archive is asked, a number: results of an older one are another question's, and are not used again. */
+  readonly version: bigint;
 }
 
 export interface AthenaStatement {
@@ -43,7 +45,7 @@ export interface AthenaStatement {
 
 /** The statement: newest first by (occurred_at, id), as every answer is. Throws when there is no partition to read. */
 export function athenaStatement(question: AthenaQuestion): AthenaStatement {
-  const { tenant, filter, days, months, limit } = question;
+  const { tenant, filter, days, months, limit, version } = question;
   if (!Number.isSafeInteger(limit) || limit < 1) throw new RangeError(`limit ${limit}`);
   const parameters: string[] = [];
   const bind = (...values: readonly string[]): string => {
@@ -69,6 +71,7 @@ export function athenaStatement(question: AthenaQuestion): AthenaStatement {
     ...where.map((condition, index) => `${index === 0 ? 'where' : '  and'} ${condition}`),
     `order by ${at('occurred_at')} desc, ${at('id')} desc`,
     `limit ${limit}`,
+    `-- archive ${version}`,
   ].join('\n');
   return { text, parameters };
 }

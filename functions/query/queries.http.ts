@@ -91,12 +91,14 @@ async function ask(ports: QueriesPorts, request: HttpRequest, reader: Reader): P
           months,
           readsToo: reader.readsToo,
           limit: limit + 1,
+          version: reach.version,
         });
   if (statement) mustFit(statement);
   const id = ports.ids.uuidv7(request.now);
   const { filter: shown, about } = recordedFilter(filter, stored);
   await reader.record('audit_log.search', [], { query: id, filter: shown, limit }, about);
-  const execution = statement && (await ports.queries.start(id, statement));
+  // What was restored meanwhile, or went cold again, changes the answer and no version.
+  const execution = statement && (await ports.queries.start(id, statement, reach.cold.length === 0));
   const { text, ip } = filter;
   const question: Question = {
     id,

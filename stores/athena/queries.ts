@@ -40,16 +40,20 @@ export class AthenaQueries implements ArchiveQueries {
     this.#database = at.database;
   }
 
-  async start(id: string, { text, parameters }: AthenaStatement): Promise<string> {
+  async start(id: string, { text, parameters }: AthenaStatement, reuse: boolean): Promise<string> {
     const command = new StartQueryExecutionCommand({
       ClientRequestToken: id,
       QueryString: text,
       ExecutionParameters: parameters.map(literalOf),
       WorkGroup: this.#workGroup,
       QueryExecutionContext: { Database: this.#database },
-      ResultReuseConfiguration: {
-        ResultReuseByAgeConfiguration: { Enabled: true, MaxAgeInMinutes: reuseMinutes },
-      },
+      ...(reuse
+        ? {
+            ResultReuseConfiguration: {
+              ResultReuseByAgeConfiguration: { Enabled: true, MaxAgeInMinutes: reuseMinutes },
+            },
+          }
+        : {}),
     });
     const { QueryExecutionId } = await reach(place, () => this.#athena.send(command));
     return QueryExecutionId!;

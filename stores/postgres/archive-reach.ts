@@ -16,10 +16,11 @@ export function createArchiveReaches(sql: Sql, contextKey: Uint8Array): ArchiveR
         [tenant],
         new Date(),
         async (tx) => {
-          const [pending] = await tx`select coalesce(max(compacted.seq), 0) as compacted_seq,
+          const [pending] = await tx`select max(now.seq) as compacted_seq, max(now.version) as version,
               coalesce(sum(part.events), 0) as events, min(part.min_time) as from_time
-            from (select coalesce((select compacted_seq from archive.progress where tenant_id = ${tenant}), 0) as seq) compacted
-            left join record.segment_part part on part.tenant_id = ${tenant} and part.seq > compacted.seq
+            from (select coalesce(max(compacted_seq), 0) as seq, coalesce(max(version), 0) as version
+              from archive.progress where tenant_id = ${tenant}) now
+            left join record.segment_part part on part.tenant_id = ${tenant} and part.seq > now.seq
               and part.max_time >= ${whole(from)} and part.min_time < ${whole(to)}`;
           const wanted = categories?.map((one) => allCategories.indexOf(one)) ?? [...allCategories.keys()];
           const inReach = tx`tenant_id = ${tenant} and max_time >= ${whole(from)} and min_time < ${whole(to)}
@@ -37,6 +38,7 @@ export function createArchiveReaches(sql: Sql, contextKey: Uint8Array): ArchiveR
             bytes: spans.reduce((sum, { bytes }) => sum + Number(bytes), 0),
             cold: cold.map(({ key, events, bytes }) => ({ key, events: Number(events), bytes: Number(bytes) })),
             compactedSeq: BigInt(pending!.compacted_seq),
+            version: BigInt(pending!.version),
             pending:
               pending!.from_time === null
                 ? undefined

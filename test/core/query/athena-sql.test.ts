@@ -7,7 +7,7 @@ const tenant = '01890000-0000-7000-8000-00000000000a';
 const days = { from: '2026-03-01', to: '2026-03-31' };
 const months = { from: '2025-01', to: '2026-02' };
 const ask = (filter: Filter, more: Partial<AthenaQuestion> = {}) =>
-  athenaStatement({ tenant, filter, days, readsToo: true, limit: 101, ...more });
+  athenaStatement({ tenant, filter, days, readsToo: true, limit: 101, version: 7n, ...more });
 
 describe('the statement', () => {
   test('reads days and months of one tenant, newest first', () => {
@@ -21,6 +21,7 @@ describe('the statement', () => {
         ') as archived',
         "order by json_extract_scalar(line, '$.occurred_at') desc, json_extract_scalar(line, '$.id') desc",
         'limit 101',
+        '-- archive 7',
       ].join('\n'),
       parameters: [tenant, '2026-03-01', '2026-03-31', tenant, '2025-01', '2026-02'],
     });

@@ -224,10 +224,28 @@ describe('over files of days and months of both tiers', () => {
     const view = await ask({ limit: 5 });
     expect(await page(view.id)).toMatchObject({ complete: false, limited: true, next_cursor: null });
     expect((await page(view.id, 'limit=2')).limited).toBe(false);
-    const exact = await ask({ action: 'iam.role.create', limit: 40 });
+    const exact = await ask({ action: 'iam.role.create', limit: 40, to: '2026-04-15T00:00:00Z' });
     const found = await page(exact.id);
     expect(found.events).toHaveLength(40);
     expect(found).toMatchObject({ complete: true, limited: false });
+  });
+
+  test('answers the same question from the results of the first, until the archive has more', async () => {
+    const question = { action: 'iam.role.create', limit: 500 };
+    const first = await ask(question);
+    expect(first.scanned_bytes).toBeGreaterThan(0);
+    const again = await ask(question);
+    expect(again).toMatchObject({ state: 'succeeded', scanned_bytes: 0, cost_usd: 0 });
+    expect(ids((await page(again.id)).events)).toEqual(ids((await page(first.id)).events));
+    const time = march + 50 * dayMs;
+    const iso = new Date(time).toISOString();
+    const late = eventAt(0, { id: idAt(time, 8), action: 'iam.role.create', occurred_at: iso, received_at: iso });
+    made.push(late);
+    await commit('bulk', [late]);
+    await maker.compact(tenantA);
+    const after = await ask(question);
+    expect(after.scanned_bytes).toBeGreaterThan(0);
+    expect((await page(after.id)).events[0]!.id).toBe(late.id);
   });
 
   test('answers from nothing when the archive has nothing for it', async () => {
@@ -332,8 +350,8 @@ describe('over files of days and months of both tiers', () => {
       const { Body } = await s3.send(new GetObjectCommand({ Bucket: 'archive', Key: key }));
       const body = await Body!.transformToByteArray();
       await s3.send(new PutObjectCommand({ Bucket: 'archive', Key: key, Body: body, StorageClass: 'DEEP_ARCHIVE' }));
-      // Another limit: the same question would be answered from the results of the first.
-      const view = await ask({ ...range, limit: 999 });
+      // Results are not used again where something may have gone to Glacier, or come back.
+      const view = await ask(range);
       expect(view.coverage).toMatchObject({
         complete: false,
         archived: [{ day: file!.day, category: file!.category, events: file!.events, bytes: file!.bytes }],

@@ -147,6 +147,7 @@ describe('the SQL of a typed filter', () => {
           months: { from: '2026-03', to: '2026-03' },
           readsToo,
           limit: 200,
+          version: 1n,
         });
         const rows = await ask(text, { ExecutionParameters: parameters.map(literalOf) });
         const matches = matcher(filter);
