@@ -829,11 +829,14 @@ create table proof.log (
 alter table proof.log owner to trailkeep_owner;
 alter table proof.log enable row level security;
 alter table proof.log force row level security;
+create policy archiver on proof.log for r to trailkeep_archiver
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 create policy tenant on proof.log for * to trailkeep_app, trailkeep_recovery, trailkeep_sealer
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 create policy verifier on proof.log for r to trailkeep_verifier
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant SELECT on proof.log to trailkeep_app;
+grant SELECT (state, tenant_id) on proof.log to trailkeep_archiver;
 grant SELECT, UPDATE (archived_size, edge, epoch, frozen_at, frozen_reason, published_size, recovering_since, root, size, state) on proof.log to trailkeep_recovery;
 grant INSERT, SELECT, UPDATE (archived_size, edge, frozen_at, frozen_reason, published_size, root, size, state) on proof.log to trailkeep_sealer;
 grant SELECT on proof.log to trailkeep_verifier;

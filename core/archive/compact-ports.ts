@@ -47,13 +47,17 @@ export interface ArchiveLedger {
     at: { readonly now: Date; readonly pollersBefore: Date },
   ): Promise<readonly Waiting[]>;
   progress(tenant: string): Promise<Progress>;
-  /** Parts of both tiers with seq > after, in that order. Fewer than `limit` are the last. */
+  /**
+   * Parts of both tiers with seq > after, in that order. Fewer than `limit` are the last. None while the tenant's log is
+   * frozen: a recovery may give the newest ones other numbers and leaves.
+   */
   parts(tenant: string, after: bigint, limit: number): Promise<readonly CompactablePart[]>;
   /** Names files that are about to be written: what is not in the catalogue when `after` is over is deleted. Durable on return. */
   doom(tenant: string, files: readonly DoomedFile[], after: Date): Promise<void>;
   /**
    * ONE transaction: the files are in the catalogue, the parts are compacted, the files are doomed no longer. False, and
-   * nothing is changed, when somebody else compacted meanwhile, when the parts are not what they were, or when a
+   * nothing is changed, when somebody else compacted meanwhile, when the parts are not what they were, when the log is
+   * frozen, or when a
    * file's time was over at `now`.
    */
   flip(

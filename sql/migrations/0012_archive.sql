@@ -163,3 +163,8 @@ create policy archiver on proof.outbox for select to trailkeep_archiver
   using (tenant_id = any ((select sec.ctx_tenants())::uuid[]));
 grant usage on schema proof to trailkeep_archiver;
 grant select on proof.outbox to trailkeep_archiver;
+
+-- A frozen log waits for a recovery, which may put its newest parts into another order: nothing is compacted meanwhile.
+create policy archiver on proof.log for select to trailkeep_archiver
+  using (tenant_id = any ((select sec.ctx_tenants())::uuid[]));
+grant select (tenant_id, state) on proof.log to trailkeep_archiver;

@@ -72,7 +72,8 @@ export function createArchiveLedger(sql: Sql, contextKey: Uint8Array): ArchiveLe
       const rows = await within(
         tenant,
         async (tx) => tx`select p.*, s.key from record.segment_part p join record.segment s using (segment_id)
-          where p.tenant_id = ${tenant} and p.seq > ${String(after)} order by p.seq limit ${limit}`,
+          where p.tenant_id = ${tenant} and p.seq > ${String(after)} and not ${isFrozen(tx, tenant)}
+          order by p.seq limit ${limit}`,
       );
       return rows.map((row): CompactablePart => {
         return { ...partOf(row), firstLeaf: row.first_leaf === null ? undefined : Number(row.first_leaf) };
@@ -93,12 +94,13 @@ export function createArchiveLedger(sql: Sql, contextKey: Uint8Array): ArchiveLe
             where p.compacted_seq = ${String(from)}`;
         if (moved.count !== 1) throw new Stale();
         // Recovery may have put parts into another order meanwhile, with other leaves.
-        const [found] = await tx`select count(*) as parts, sum(events) as events, sum(first_leaf) as leaves
+        const [found] = await tx`select count(*) as parts, sum(events) as events, sum(first_leaf) as leaves,
+            ${isFrozen(tx, tenant)} as is_frozen
           from record.segment_part where tenant_id = ${tenant} and seq > ${String(from)} and seq <= ${String(to)}`;
         const events = parts.reduce((sum, part) => sum + part.events, 0);
         const leaves = parts.reduce((sum, part) => sum + BigInt(part.firstLeaf ?? 0), 0n);
         if (Number(found!.parts) !== parts.length || Number(found!.events) !== events) throw new Stale();
-        if (BigInt(found!.leaves ?? 0) !== leaves) throw new Stale();
+        if (BigInt(found!.leaves ?? 0) !== leaves || found!.is_frozen) throw new Stale();
         await takeOver(tx, tenant, files, now);
       }),
 
@@ -192,6 +194,10 @@ export function createArchiveLedger(sql: Sql, contextKey: Uint8Array): ArchiveLe
     },
   };
 }
+
+/** Whether a recovery is to come, which may give the newest parts other numbers and leaves. */
+const isFrozen = (tx: TransactionSql, tenant: string) =>
+  tx`exists (select from proof.log l where l.tenant_id = ${tenant} and l.state = 'frozen')`;
 
 /** Puts files into the catalogue. Each must still be doomed, with time left: whoever deletes objects looks at the same rows. */
 async function takeOver(

@@ -5,6 +5,7 @@ import { LinesSum } from '#core/archive/lines-sum.ts';
 import { createArchiveLedger } from '#stores/postgres/archive.ts';
 import { createRebuildLedger } from '#stores/postgres/archive-rebuild.ts';
 import { createLedger } from '#stores/postgres/ledger.ts';
+import { createLogRecovery } from '#stores/postgres/log-recovery.ts';
 import { createReplayLedger } from '#stores/postgres/replay.ts';
 import { indexOf } from '#stores/s3/archive-index.ts';
 import { type TestDatabase, testDatabase } from '../../support/postgres.ts';
@@ -18,7 +19,8 @@ beforeAll(async () => {
 afterAll(() => db.drop());
 beforeEach(async () => {
   await db.ownerSql`truncate archive.file, archive.chunk, archive.progress, archive.doomed, record.segment,
-    record.segment_part, record.tenant_counter, record.event, record.event_token, proof.outbox`;
+    record.segment_part, record.tenant_counter, record.event, record.event_token, proof.outbox, proof.log,
+    proof.checkpoint`;
 });
 
 const rebuilding = () => createRebuildLedger(db.login('trailkeep_archiver'), db.contextKey);
@@ -80,6 +82,46 @@ describe('a rebuild', () => {
     expect((await rebuilding().state(tenantA)).compactedSeq).toBe(3n);
     expect(await rebuilding().apply(tenantA, { from: 3n, doom: [nameOf(other)], after })).toBe(true);
   });
+});
+
+test('nothing is compacted while the log is frozen: a recovery may move what was committed last', async () => {
+  const archiver = createArchiveLedger(db.login('trailkeep_archiver'), db.contextKey);
+  await createLedger(db.login('trailkeep_app'), db.contextKey).commit(...batchOf([made()]));
+  const file = await written();
+  await archiver.doom(tenantA, [nameOf(file)], after);
+  const parts = await archiver.parts(tenantA, 0n, 10);
+  expect(parts).toHaveLength(1);
+  await db.ownerSql`insert into proof.log (tenant_id, slug, origin, root, state, frozen_at, frozen_reason)
+    values (${tenantA}, ${'a'.repeat(26)}, 'log.example/t/a', sha256(''), 'frozen', now(), 'rollback')`;
+  const flip = { from: 0n, parts, files: [file], now: new Date('2026-05-01T00:00:00Z') };
+  expect(await archiver.parts(tenantA, 0n, 10)).toEqual([]);
+  expect(await archiver.flip(tenantA, flip)).toBe(false);
+  await db.ownerSql`update proof.log set state = 'active', frozen_at = null, frozen_reason = null`;
+  expect(await archiver.flip(tenantA, flip)).toBe(true);
+});
+
+test('what a recovery finds is not numbered as what is compacted and gone', async () => {
+  const app = createLedger(db.login('trailkeep_app'), db.contextKey);
+  for (let n = 0; n < 3; n++) await app.commit(...batchOf([made()], 'bulk'));
+  await rebuilding().apply(tenantA, { from: 0n, after, compacted: 3n });
+  await db.ownerSql`delete from record.segment_part`;
+  await db.ownerSql`insert into proof.log (tenant_id, slug, origin, root, state, frozen_at, frozen_reason)
+    values (${tenantA}, ${'a'.repeat(26)}, 'log.example/t/a', sha256(''), 'frozen', now(), 'rollback')`;
+  const [segment, lines] = batchOf([made()], 'bulk');
+  const recovery = createLogRecovery(db.login('trailkeep_recovery'), db.contextKey);
+  const found = [{ segment, lines, entries: [], firstLeaf: 3 }];
+  const nothing = { moved: [], dropped: [], rewritten: [] };
+  const tree = {
+    size: 4,
+    root: new Uint8Array(32),
+    edge: new Uint8Array(),
+    last: true,
+    archived: 4,
+    time: 1,
+    agreed: 3,
+  };
+  expect(await recovery.rebuild(tenantA, 0, { ...tree, ...nothing, found })).toBe('done');
+  expect((await rebuilding().parts(tenantA, 0n, 10)).map(({ seq }) => seq)).toEqual([4n]);
 });
 
 describe('a replay', () => {
