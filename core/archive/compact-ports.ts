@@ -22,6 +22,12 @@ export interface Progress {
   readonly releasedSeq: bigint;
 }
 
+/**
+ * From when a caller says what time it is until its transaction ends, at most: no function lives longer than a quarter of
+ * this. A file whose time is over by then is not taken in, for its object may be deleted at the same moment.
+ */
+export const commitMsMax = 3600_000;
+
 /** What is to be done for a tenant. */
 export interface Waiting {
   readonly tenant: string;
@@ -58,7 +64,7 @@ export interface ArchiveLedger {
    * ONE transaction: the files are in the catalogue, the parts are compacted, the files are doomed no longer. False, and
    * nothing is changed, when somebody else compacted meanwhile, when the parts are not what they were, when the log is
    * frozen, or when a
-   * file's time was over at `now`.
+   * file's time is over `commitMsMax` after `now`.
    */
   flip(
     tenant: string,
@@ -80,7 +86,7 @@ export interface ArchiveLedger {
   smallFiles(tenant: string, bytes: number, limit: number): Promise<readonly ArchiveFile[]>;
   /**
    * ONE transaction: a merged file takes the place of others, which are doomed from then on. False, and nothing is
-   * changed, when one of the others is gone or when the file's time was over at `now`.
+   * changed, when one of the others is gone or when the file's time is over `commitMsMax` after `now`.
    */
   replace(
     tenant: string,

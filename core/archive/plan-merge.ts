@@ -22,7 +22,7 @@ const filesAtOnce = 64;
 const filesOfOpenDay = 8;
 /** Events come late by minutes mostly, and by hours when a producer was cut off. */
 const lateMs = 24 * hourMs;
-/** What comes later still gathers for so long before it is merged into its day. */
+/** What comes later still gathers for so long before it is merged into its day, or into its month. */
 const gatherMs = 6 * hourMs;
 /** Older objects may have left Standard: reading them costs, or is not possible. */
 const readableDays = 28;
@@ -47,8 +47,8 @@ export function planMerges(files: readonly ArchiveFile[], now: Date): MergePlan[
   for (const group of groupsBy(tiny, ({ day }) => day.slice(0, 7))) {
     const { tier, category, day } = group[0]!;
     const month = `${day.slice(0, 7)}-01`;
-    if (now.getTime() < endOf('month', month) + lateMs || group.every(({ span }) => span === 'month')) continue;
-    const chosen = fitting(group);
+    const isOver = now.getTime() >= endOf('month', month) + lateMs && hasGathered(group, now);
+    const chosen = isOver && group.some(({ span }) => span === 'day') ? fitting(group) : [];
     if (chosen.length > 1) plans.push({ tier, category, span: 'month', day: month, files: chosen });
   }
   return plans;
@@ -61,9 +61,11 @@ const isReadable = ({ bytes, ladder, writtenAt }: ArchiveFile, now: Date): boole
 function isRipe(group: readonly ArchiveFile[], now: Date): boolean {
   if (group.length >= filesOfOpenDay) return true;
   if (group.length < 2 || now.getTime() < endOf(group[0]!.span, group[0]!.day) + lateMs) return false;
-  const newest = Math.max(...group.map(({ writtenAt }) => writtenAt.getTime()));
-  return now.getTime() - newest >= gatherMs;
+  return hasGathered(group, now);
 }
+
+const hasGathered = (group: readonly ArchiveFile[], now: Date): boolean =>
+  now.getTime() - Math.max(...group.map(({ writtenAt }) => writtenAt.getTime())) >= gatherMs;
 
 /** The smallest ones that make one file. */
 function fitting(group: readonly ArchiveFile[]): ArchiveFile[] {

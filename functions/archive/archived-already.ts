@@ -27,8 +27,13 @@ interface Open {
   readonly minTime: number;
   readonly maxTime: number;
   chunk?: ArchiveChunk;
-  /** The block that was read last, and its ids. */
-  read?: { readonly block: number; readonly ids: ReadonlySet<string> };
+  /** The block that was read last: its ids and their leaves. */
+  read?: { readonly block: number; readonly leaves: ReadonlyMap<string, number | undefined> };
+}
+
+/** Somebody else has compacted the same parts while they were read. */
+export class CompactedMeanwhile extends Error {
+  override readonly name = 'CompactedMeanwhile';
 }
 
 export class ArchivedAlready {
@@ -87,13 +92,16 @@ export class ArchivedAlready {
     }
   }
 
-  async #has({ event: { id }, time }: ArchiveLine): Promise<boolean> {
+  async #has({ event: { id }, time, leaf }: ArchiveLine): Promise<boolean> {
     for (const open of this.#open) {
       const chunk = await this.#chunkOf(open);
       for (const [at, block] of chunk.blocks.entries()) {
         if (time < block.minTime || time > block.maxTime || !mayContain(block.filter, keyOf('id', id))) continue;
-        if (open.read?.block !== at) open.read = { block: at, ids: await this.#idsOf(chunk, at) };
-        if (open.read.ids.has(id)) return true;
+        if (open.read?.block !== at) open.read = { block: at, leaves: await this.#leavesOf(chunk, at) };
+        if (!open.read.leaves.has(id)) continue;
+        // Not a copy of the line, the line itself: nobody may be told that it went.
+        if (leaf !== undefined && open.read.leaves.get(id) === leaf) throw new CompactedMeanwhile();
+        return true;
       }
     }
     return false;
@@ -108,13 +116,9 @@ export class ArchivedAlready {
     return chunk;
   }
 
-  async #idsOf(chunk: ArchiveChunk, at: number): Promise<ReadonlySet<string>> {
+  async #leavesOf(chunk: ArchiveChunk, at: number): Promise<ReadonlyMap<string, number | undefined>> {
     const [text] = await this.#ports.blocks.read(chunk, [chunk.blocks[at]!]);
-    return new Set(
-      text!
-        .slice(0, -1)
-        .split('\n')
-        .map((line) => (JSON.parse(line) as Event).id),
-    );
+    const lines = text!.slice(0, -1).split('\n');
+    return new Map(lines.map((line, n) => [(JSON.parse(line) as Event).id, chunk.leaves[at]![n]]));
   }
 }

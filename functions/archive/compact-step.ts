@@ -10,7 +10,7 @@ import type { CataloguedFile, CompactablePart } from '#core/archive/compact-port
 import { LinesSum } from '#core/archive/lines-sum.ts';
 import { groupLines, mergeRuns } from '#core/archive/merge.ts';
 import { type Category, tiers } from '#core/event/event.ts';
-import { ArchivedAlready } from './archived-already.ts';
+import { ArchivedAlready, CompactedMeanwhile } from './archived-already.ts';
 import type { CompactPorts } from './compact-ports.ts';
 import { Dropped } from './dropped.ts';
 import { linesOfPart } from './runs.ts';
@@ -46,22 +46,15 @@ export async function compactStep(
   const next = await ports.ledger.parts(tenant, from, limits.parts);
   const parts = prefixOf(next, limits);
   if (parts.length === 0) return nothing;
-  const read = new LinesSum();
   const kept = new LinesSum();
-  const dropped = new Dropped(kept);
-  const files: CataloguedFile[] = [];
-  for (const tier of tiers) {
-    const runs = parts
-      .filter((part) => part.tier === tier)
-      .map((part) => linesOfPart(ports, part, part.firstLeaf, read));
-    if (runs.length === 0) continue;
-    for await (const { category, day, batches } of groupLines(mergeRuns(runs, dropped.add))) {
-      const known = new ArchivedAlready(ports, { tenant, tier, category, day });
-      const fresh = await known.without(batches, dropped.add);
-      if (!fresh) continue;
-      const about = { tenant, tier, category, day, span: 'day', ladder: ladderOf(category) } as const;
-      files.push(await writeFile(ports, about, fresh));
-    }
+  const work: Work = { read: new LinesSum(), dropped: new Dropped(kept), files: [] };
+  const { read, dropped, files } = work;
+  try {
+    await writeFiles(ports, tenant, parts, ladderOf, work);
+  } catch (error) {
+    if (!(error instanceof CompactedMeanwhile)) throw error;
+    await discard(ports, tenant, files);
+    return { ...nothing, outcome: 'raced' };
   }
   for (const { file } of files) kept.addSum(file.linesSum, file.events);
   const events = parts.reduce((sum, part) => sum + part.events, 0);
@@ -85,6 +78,34 @@ export async function compactStep(
   }
   const isLast = parts.length === next.length && next.length < limits.parts;
   return { ...report, outcome: isLast ? 'done' : 'more' };
+}
+
+interface Work {
+  /** Of every line that was read. */
+  readonly read: LinesSum;
+  readonly dropped: Dropped;
+  readonly files: CataloguedFile[];
+}
+
+/** Writes a file for each tier, category and day that the parts have something new of. */
+async function writeFiles(
+  ports: CompactPorts,
+  tenant: string,
+  parts: readonly CompactablePart[],
+  ladderOf: (category: Category) => string,
+  { read, dropped, files }: Work,
+): Promise<void> {
+  for (const tier of tiers) {
+    const own = parts.filter((part) => part.tier === tier);
+    const runs = own.map((part) => linesOfPart(ports, part, part.firstLeaf, read));
+    for await (const { category, day, batches } of groupLines(mergeRuns(runs, dropped.add))) {
+      const known = new ArchivedAlready(ports, { tenant, tier, category, day });
+      const fresh = await known.without(batches, dropped.add);
+      if (!fresh) continue;
+      const about = { tenant, tier, category, day, span: 'day', ladder: ladderOf(category) } as const;
+      files.push(await writeFile(ports, about, fresh));
+    }
+  }
 }
 
 /** Files that nobody will ever flip: they need not wait for the day that a crash would cost. */

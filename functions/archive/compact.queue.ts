@@ -26,7 +26,7 @@ import {
 import { onQueue, type QueueMessage } from '#functions/runtime/queue.ts';
 import { releaseParts, removeDoomed } from './clean-up.ts';
 import type { CompactPorts } from './compact-ports.ts';
-import { compactStep } from './compact-step.ts';
+import { compactStep, type StepLimits, stepLimits } from './compact-step.ts';
 import { mergeFiles } from './merge-step.ts';
 
 export interface CompactQueuePorts extends CompactPorts {
@@ -59,11 +59,16 @@ export async function compact(ports: CompactQueuePorts, messages: readonly Queue
 }
 
 /** All there is to be done for a tenant. False when time is over before it is. */
-export async function compactTenant(ports: CompactQueuePorts, tenant: string, until: Date): Promise<boolean> {
+export async function compactTenant(
+  ports: CompactQueuePorts,
+  tenant: string,
+  until: Date,
+  limits: StepLimits = stepLimits,
+): Promise<boolean> {
   const retention = (await ports.control.tenant(tenant))?.retention ?? defaultRetention;
   const ladderOf = (category: Category) => ladderFor(retention, category).name;
   for (;;) {
-    const { outcome, ...report } = await compactStep(ports, tenant, ladderOf);
+    const { outcome, ...report } = await compactStep(ports, tenant, ladderOf, limits);
     if (outcome !== 'nothing') logger.info('compacted', { tenant, outcome, ...report });
     metric('archive', 'compacted', outcome === 'raced' ? 0 : report.events);
     metric('archive', 'duplicates', outcome === 'raced' ? 0 : report.dropped);

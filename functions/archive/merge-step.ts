@@ -50,12 +50,13 @@ export async function mergeStep(
   { files, tier, category, span, day }: MergePlan,
   ladderOf: (category: Category) => string,
 ): Promise<boolean> {
+  const chunks = await Promise.all(files.map(({ id }) => ports.files.chunks(tenant, id)));
+  // Its chunks went with it.
+  if (chunks.some((own) => own.length === 0)) return false;
   const read = new LinesSum();
   const kept = new LinesSum();
   const dropped = new Dropped(kept);
-  const runs = await Promise.all(
-    files.map(async ({ id }) => linesOfChunks(ports, await ports.files.chunks(tenant, id), read)),
-  );
+  const runs = chunks.map((own) => linesOfChunks(ports, own, read));
   const about = { tenant, tier, category, span, day, ladder: ladderOf(category) };
   const merged = await writeFile(ports, about, mergeRuns(runs, dropped.add));
   const wanted = new LinesSum();

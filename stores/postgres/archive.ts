@@ -1,6 +1,12 @@
 /** The catalogue of archive files, as compaction writes it and as others list it. */
 import type { Row, Sql, TransactionSql } from 'postgres';
-import type { ArchiveLedger, CataloguedFile, CompactablePart, DoomedFile } from '#core/archive/compact-ports.ts';
+import {
+  type ArchiveLedger,
+  type CataloguedFile,
+  type CompactablePart,
+  commitMsMax,
+  type DoomedFile,
+} from '#core/archive/compact-ports.ts';
 import type { ArchiveFile, Span } from '#core/archive/file.ts';
 import { encodeLeafPlaces, leafBounds } from '#core/archive/leaf-places.ts';
 import type { ArchiveFileCatalogue } from '#core/archive/ports.ts';
@@ -207,7 +213,8 @@ async function takeOver(
   now: Date,
 ): Promise<void> {
   if (files.length === 0) return;
-  const saved = await tx`delete from archive.doomed where tenant_id = ${tenant} and after > ${now}
+  const saved =
+    await tx`delete from archive.doomed where tenant_id = ${tenant} and after > ${new Date(now.getTime() + commitMsMax)}
     and file_id = any (${idsOf(
       tx,
       files.map(({ file }) => file),
