@@ -874,7 +874,7 @@ create table proof.verification (
   ended_at timestamp with time zone,
   checked bigint default 0 not null,
   constraint verification_pkey PRIMARY KEY (tenant_id, round),
-  constraint verification_round_check CHECK ((round = ANY (ARRAY['rows'::text, 'segments'::text])))
+  constraint verification_round_check CHECK ((round = ANY (ARRAY['rows'::text, 'segments'::text, 'archive'::text])))
 );
 alter table proof.verification owner to trailkeep_owner;
 alter table proof.verification enable row level security;

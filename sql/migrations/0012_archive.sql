@@ -168,3 +168,7 @@ grant select on proof.outbox to trailkeep_archiver;
 create policy archiver on proof.log for select to trailkeep_archiver
   using (tenant_id = any ((select sec.ctx_tenants())::uuid[]));
 grant select (tenant_id, state) on proof.log to trailkeep_archiver;
+
+-- A third round of the verifier: `archive` compares archive files with the log, by day and id of the file.
+alter table proof.verification drop constraint verification_round_check;
+alter table proof.verification add constraint verification_round_check check (round in ('rows', 'segments', 'archive'));
