@@ -41,11 +41,11 @@ let cloud: Cloud;
 let db: TestDatabase;
 let s3: S3Client;
 let maker: ArchiveMaker;
-let ports: QueriesPorts & ReturnType<typeof readerPorts>;
+let ports: QueriesPorts & ReturnType<typeof readerPorts> & { readonly objects: S3ArchiveObjects };
 let asked = 0;
 
 beforeAll(async () => {
-  [cloud, db] = await Promise.all([startCloud({ folder }), testDatabase('queries')]);
+  [cloud, db] = await Promise.all([startCloud({ folder, glacierRestoreMs: 0 }), testDatabase('queries')]);
   const common = { region: 'eu-west-1', endpoint: cloud.url, credentials: { accessKeyId: 't', secretAccessKey: 't' } };
   s3 = new S3Client({ ...common, forcePathStyle: true });
   for (const Bucket of ['segments', 'archive', 'control']) await s3.send(new CreateBucketCommand({ Bucket }));
@@ -358,6 +358,10 @@ describe('over files of days and months of both tiers', () => {
         archived: [{ day: file!.day, category: file!.category, events: file!.events, bytes: file!.bytes }],
       });
       expect((await page(view.id)).events.length).toBe((await page(before.id)).events.length - file!.events);
+      await ports.objects.restore(key, 1, 'standard');
+      const restored = await ask(range);
+      expect(restored.coverage.complete).toBe(true);
+      expect(ids((await page(restored.id)).events)).toEqual(ids((await page(before.id)).events));
       await s3.send(new PutObjectCommand({ Bucket: 'archive', Key: key, Body: body }));
     });
   });
