@@ -5,9 +5,10 @@
  * location, session, free text, before and after, and all metadata. Words that a program chose stay clear: action,
  * category, outcome, times, service, types, request and trace ids, ids of machines and of things.
  */
-import type { Event, Json, Party } from '#core/event/event.ts';
+import { type Event, type Json, ownProducer, type Party } from '#core/event/event.ts';
 import { escapeToken, valueAt } from '#core/event/pointer.ts';
 import type { FieldGroup } from '../access/view.ts';
+import { purgeAction } from '../proof/purge.ts';
 import { isObject, sealsAt, type Tags } from './tags.ts';
 
 /** How a value can still be found: as the id of its subject, as one of its addresses, or as a value many share. */
@@ -59,6 +60,9 @@ const personTypes = new Set([
 
 export const isPersonActor = (type: string): boolean => !machineTypes.has(type);
 export const isPersonTarget = (type: string): boolean => personTypes.has(type);
+
+/** An event of our own that tells of purged leaves; nobody else can send events of our producer. */
+const isPurge = ({ action, producer }: Event): boolean => action === purgeAction && producer.key === ownProducer;
 
 /** The personal fields of an event, in a fixed order. */
 export function personalFields(event: Event, tags: Tags | undefined): PersonalField[] {
@@ -127,7 +131,13 @@ export function personalFields(event: Event, tags: Tags | undefined): PersonalFi
   });
   add('/subject', subject, 'target_identity', subject, 'subject');
   add('/outcome/reason', outcome.reason, 'payload', concerned);
-  addFree('/metadata', metadata, 'payload', concerned);
+  if (isPurge(event)) {
+    // Whoever checks the log without our keys must see which leaves a purge names, and by what policy.
+    for (const [name, value] of Object.entries(metadata ?? {})) {
+      if (name !== 'policy' && name !== 'leaves')
+        addFree(`/metadata/${escapeToken(name)}`, value, 'payload', concerned);
+    }
+  } else addFree('/metadata', metadata, 'payload', concerned);
   changes?.forEach((change, index) => {
     add(`/changes/${index}/before`, change.before, 'diff', concerned);
     add(`/changes/${index}/after`, change.after, 'diff', concerned);

@@ -1,24 +1,25 @@
 /** What verifying on a schedule leans on. */
-import type { LeafPart } from './read-ports.ts';
+import type { LeafCatalogue, LeafChunk, LeafPart } from './read-ports.ts';
 import type { Judgement } from './verdict.ts';
 import type { StoredRow, StoredSegment } from './verify-stored.ts';
 
 /**
- * `rows`: record.event beside the log. `segments`: the log itself, and the segments beside it. Each goes through a
- * tenant's whole trail in shares, and begins anew when its period is over.
+ * `rows`: record.event beside the log. `segments`: the log itself, the segments beside it, and that every leaf can be found
+ * somewhere. `archive`: archive files beside the log. Each goes through a tenant's whole trail in shares, and begins anew
+ * when its period is over.
  */
-export const rounds = ['rows', 'segments'] as const;
+export const rounds = ['rows', 'segments', 'archive'] as const;
 export type RoundName = (typeof rounds)[number];
 
 export interface Round {
   readonly tenant: string;
   readonly round: RoundName;
-  /** Up to where this round has looked: an id, or a number of leaves. Undefined: it is over. */
+  /** Up to where this round has looked: an id, a number of leaves, or a file by day and id. Undefined: it is over. */
   readonly position?: string;
   readonly startedAt: Date;
   /** When the last round ended; undefined before the first one has. */
   readonly endedAt?: Date;
-  /** Rows or leaves that this round has looked at. */
+  /** Rows, leaves or archived events that this round has looked at. */
   readonly checked: number;
 }
 
@@ -46,6 +47,20 @@ export interface Verification {
   partsOfIds(tenant: string, after: string, upTo: string): Promise<readonly RowPart[]>;
   /** Parts that end behind this leaf, in the order of their leaves. */
   partsFrom(tenant: string, leaf: number, limit: number): Promise<readonly LeafPart[]>;
+  /** Parts with seq up to this are in archive files. Ask it after the parts: it only grows. */
+  compactedSeq(tenant: string): Promise<bigint>;
+  /** Runs of leaves within from ≤ i < to that archive files have, in any order, half-open. */
+  archivedLeaves(tenant: string, from: number, to: number): Promise<readonly (readonly [from: number, to: number])[]>;
+  /** Ids of events in Postgres that may tell of a purge (core/proof/purge.ts). */
+  purgeIds(tenant: string): Promise<readonly string[]>;
+  /** Chunks of archived critical events of category `critical`, where purges are told, by file and number. */
+  criticalChunks(
+    tenant: string,
+    after: { readonly file: string; readonly number: number } | undefined,
+    limit: number,
+  ): Promise<readonly LeafChunk[]>;
+  /** As `LeafCatalogue.partsWithId`. */
+  partsWithId: LeafCatalogue['partsWithId'];
   /** What the catalogue knows of these segments' objects. */
   segments(tenant: string, ids: readonly string[]): Promise<readonly StoredSegment[]>;
   /** Signed checkpoints with sizes above `from` and up to `to`, with the roots that were signed. */

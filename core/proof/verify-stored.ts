@@ -154,7 +154,7 @@ function judgeOrder(
 }
 
 /** Whether the catalogue's index of a part is the one that its events give. */
-function isIndexed(part: Omit<StoredPart, 'firstLeaf' | 'key'>, events: readonly (readonly Event[])[]): boolean {
+export function isIndexed(part: Omit<StoredPart, 'firstLeaf' | 'key'>, events: readonly (readonly Event[])[]): boolean {
   const all = events.flat();
   if (all.length === 0) return false;
   const times = all.map(({ occurred_at }) => Date.parse(occurred_at));
@@ -229,24 +229,55 @@ export function judgeSegment(
   return [judge('segment_differs', `The sidecar of ${path} says what is not in it.`, { path })];
 }
 
-/** Judges that parts follow each other without a gap from leaf `from` on, and reach `to` if these are all. */
+/** Where leaves are beside parts of segments. */
+export interface Elsewhere {
+  /** An archive file has the event of this leaf, or a purge that the log knows names it. */
+  has(leaf: number): boolean;
+}
+
+/**
+ * Judges that every leaf from `from` on, and up to `to` if these are all parts, can be found: in a part, in an archive
+ * file or in a purge. A compacted part serves pollers alone, so its leaves must be elsewhere too.
+ */
 export function judgeCatalogue(
-  parts: readonly Pick<StoredPart, 'firstLeaf' | 'events' | 'key'>[],
+  parts: readonly (Pick<StoredPart, 'firstLeaf' | 'events' | 'key'> & { readonly isCompacted?: boolean })[],
   from: number,
   to?: number,
+  elsewhere: Elsewhere = { has: () => false },
 ): Judgement[] {
   const found: Judgement[] = [];
   let next = from;
-  const lacks = (end: number) =>
-    judge('segment_gone', `No segment is catalogued for leaves ${next} to ${end - 1} of the log.`, { index: next });
-  for (const { firstLeaf, events, key } of parts) {
-    if (firstLeaf > next) found.push(lacks(firstLeaf));
+  const lacks = (end: number) => {
+    for (const [first, past] of runsNotIn(elsewhere, next, end)) {
+      const why = `Nothing is catalogued for leaves ${first} to ${past - 1} of the log: no segment, no archive file and no purge.`;
+      found.push(judge('segment_gone', why, { index: first }));
+    }
+  };
+  for (const { firstLeaf, events, key, isCompacted } of parts) {
+    if (firstLeaf > next) lacks(firstLeaf);
     if (firstLeaf < next && firstLeaf >= from) {
       const why = `Two segments are catalogued for leaf ${firstLeaf} of the log; one is ${key}.`;
       found.push(judge('segment_differs', why, { index: firstLeaf, path: key }));
     }
+    if (isCompacted) {
+      for (const [first, past] of runsNotIn(elsewhere, Math.max(from, firstLeaf), firstLeaf + events)) {
+        const why = `Leaves ${first} to ${past - 1} are compacted and in no archive file, so queries miss their events.`;
+        found.push(judge('archive_gone', why, { index: first, path: key }));
+      }
+    }
     next = Math.max(next, firstLeaf + events);
   }
-  if (to !== undefined && next < to) found.push(lacks(to));
+  if (to !== undefined && next < to) lacks(to);
   return found;
+}
+
+/** Runs of leaves from ≤ i < to that are not there. */
+export function* runsNotIn(elsewhere: Elsewhere, from: number, to: number): Iterable<[first: number, past: number]> {
+  for (let first = from; first < to; first++) {
+    if (elsewhere.has(first)) continue;
+    let past = first + 1;
+    while (past < to && !elsewhere.has(past)) past++;
+    yield [first, past];
+    first = past;
+  }
 }

@@ -4,6 +4,8 @@
  * The log is believed for its signature alone, made with a key that is asked of KMS and not of the bucket; everything
  * else is believed for what it hashes to.
  */
+import { LeafSet } from '#core/archive/leaf-set.ts';
+import type { ArchiveFileCatalogue, ArchiveObjects } from '#core/archive/ports.ts';
 import type { ProofCrypto, Signer } from '#core/proof/crypto.ts';
 import { ed25519Type, formatVerifier, verifierOf } from '#core/proof/note.ts';
 import type { LogStore } from '#core/proof/ports.ts';
@@ -17,12 +19,15 @@ import { judgeCatalogue, judgePart, judgeRows, judgeSegment, type StoredSegment 
 import { type CheckedBundle, type CheckedTree, openTree } from '#core/proof/verify-tree.ts';
 import type { BlockReader } from '#core/query/ports.ts';
 import { Missing, type Segments, Unavailable } from '#core/record/ports.ts';
+import { toldPurges } from './told-purges.ts';
 
 export interface SharePorts {
   readonly verification: Verification;
   readonly logs: Pick<LogStore, 'get'>;
   readonly blocks: BlockReader;
   readonly segments: Pick<Segments, 'load'>;
+  readonly archive: Pick<ArchiveObjects, 'read' | 'state' | 'index'>;
+  readonly archiveFiles: ArchiveFileCatalogue;
   readonly signer: Pick<Signer, 'publicKey'>;
   readonly crypto: ProofCrypto;
 }
@@ -34,7 +39,7 @@ export interface Share {
   readonly findings: readonly Judgement[];
 }
 
-interface OpenLog {
+export interface OpenLog {
   readonly slug: string;
   readonly trust: Trust;
   readonly checkpoint: TrustedCheckpoint;
@@ -47,10 +52,12 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 /** Rows of one share: about 4 MB. */
 const rowsMax = 2_000;
 const partsMax = 50;
+/** Leaves of one share where no part of a segment is left: about 8 MB of entries. */
+const leavesMax = 50_000;
 const lastId = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 
 /** Opens a tenant's log; undefined when there is nothing to verify, and a finding when there should be. */
-async function openLog(ports: SharePorts, tenant: string): Promise<OpenLog | Judgement | undefined> {
+export async function openLog(ports: SharePorts, tenant: string): Promise<OpenLog | Judgement | undefined> {
   const { verification, logs, crypto, signer } = ports;
   // Before S3: what is published there by now is at least what Postgres knew before.
   const known = await verification.log(tenant);
@@ -83,10 +90,10 @@ async function openLog(ports: SharePorts, tenant: string): Promise<OpenLog | Jud
 const ours = (judgement: Judgement): Judgement =>
   judgement.verdict === 'UNVERIFIABLE' ? judge('checkpoint_invalid', judgement.why, judgement.at) : judgement;
 
-const isOpen = (log: OpenLog | Judgement): log is OpenLog => 'tree' in log;
+export const isOpen = (log: OpenLog | Judgement): log is OpenLog => 'tree' in log;
 
 /** Bundles of a tree, the last few kept: parts follow each other. */
-function entriesOf(tree: CheckedTree) {
+export function entriesOf(tree: CheckedTree) {
   const kept = new Map<number, Promise<CheckedBundle>>();
   const bundle = (n: number) => {
     const known = kept.get(n) ?? tree.bundle(n);
@@ -146,15 +153,24 @@ export async function verifySegments(ports: SharePorts, tenant: string, position
   const parts = (await verification.partsFrom(tenant, from, partsMax))
     .flatMap((part) => (part.firstLeaf === undefined ? [] : [{ ...part, firstLeaf: part.firstLeaf }]))
     .filter(({ firstLeaf, events }) => firstLeaf + events > from);
-  const inTree = parts.filter(({ firstLeaf, events }) => firstLeaf + events <= tree.size);
-  const isLast = parts.length < partsMax || inTree.length < parts.length;
+  const compactedSeq = await verification.compactedSeq(tenant);
+  let inTree = parts
+    .filter(({ firstLeaf, events }) => firstLeaf + events <= tree.size)
+    .map((part) => ({ ...part, isCompacted: part.seq <= compactedSeq }));
+  let isLast = parts.length < partsMax || inTree.length < parts.length;
   // A part that reaches beyond the tree waits for the next checkpoint, and so do its leaves.
   const waiting = parts.find(({ firstLeaf, events }) => firstLeaf + events > tree.size);
-  const end = isLast
+  let end = isLast
     ? Math.min(tree.size, waiting?.firstLeaf ?? tree.size)
     : inTree.at(-1)!.firstLeaf + inTree.at(-1)!.events;
-  findings.push(...judgeCatalogue(inTree, from, end));
+  if ((inTree[0]?.firstLeaf ?? end) - from > leavesMax) {
+    // Parts of these leaves were released long ago: a share of what is in archive files alone.
+    inTree = [];
+    end = from + leavesMax;
+    isLast = false;
+  }
   const entries = entriesOf(tree);
+  findings.push(...(await verifyCatalogue(ports, tenant, log, entries, inTree, from, end)));
   const objects = await verification.segments(tenant, [...new Set(inTree.map(({ segment }) => segment))]);
   for (const part of inTree) {
     const object = objects.find(({ id }) => id === part.segment);
@@ -168,6 +184,36 @@ export async function verifySegments(ports: SharePorts, tenant: string, position
   await checkSigned(ports, log, tenant, from, isLast ? tree.size : end);
   return { ...(isLast ? {} : { position: String(end) }), checked: Math.max(0, end - from), findings };
 }
+
+type PlacedPart = LeafPart & { readonly firstLeaf: number; readonly isCompacted: boolean };
+
+/** Every leaf is in a part, in an archive file or in a purge. */
+async function verifyCatalogue(
+  ports: SharePorts,
+  tenant: string,
+  log: OpenLog,
+  entries: ReturnType<typeof entriesOf>,
+  parts: readonly PlacedPart[],
+  from: number,
+  end: number,
+): Promise<Judgement[]> {
+  const last = Math.max(end, ...parts.map(({ firstLeaf, events }) => firstLeaf + events));
+  const found = new LeafSet(Math.max(0, last - from));
+  const elsewhere = { has: (leaf: number) => leaf >= from && found.has(leaf - from) };
+  const add = (runs: Iterable<readonly [number, number]>) => {
+    for (const [first, past] of runs) found.addRun(Math.max(0, first - from), Math.max(0, past - from));
+  };
+  let findings = judgeCatalogue(parts, from, end, elsewhere);
+  if (!findings.some(isLacking)) return findings;
+  // Only now: nothing of young trails is in the archive, and nothing of most is purged.
+  add(await ports.verification.archivedLeaves(tenant, from, last));
+  findings = judgeCatalogue(parts, from, end, elsewhere);
+  if (!findings.some(isLacking)) return findings;
+  for (const { leaves } of await toldPurges(ports, tenant, log, entries)) add(leaves);
+  return judgeCatalogue(parts, from, end, elsewhere);
+}
+
+const isLacking = ({ reason }: Judgement): boolean => reason === 'segment_gone' || reason === 'archive_gone';
 
 /** One part, read again. */
 export async function verifyPart(

@@ -1,8 +1,8 @@
 /**
  * Verify: what is stored is read again and hashed again, before somebody needs it.
  *
- * Rows of Postgres within a day, segments on S3 and the log itself within a week, each in shares, so that a run ends in
- * time whatever there is; a run that breaks off leaves its position and the next one goes on. What is found is kept,
+ * Rows of Postgres within a day, segments and archive files on S3 and the log itself within a week, each in shares, so that
+ * a run ends in time whatever there is; a run that breaks off leaves its position and the next one goes on. What is found is kept,
  * counted for the alarm and told in the trail itself. Nothing is mended and nothing is frozen here: the login that this
  * runs with cannot.
  */
@@ -12,6 +12,8 @@ import { type Round, type RoundName, rounds } from '#core/proof/verify-ports.ts'
 import type { Recorder } from '#core/record/ports.ts';
 import { logger, metric } from '#functions/runtime/observe.ts';
 import {
+  openArchiveFiles,
+  openArchiveObjects,
   openBlocks,
   openClock,
   openLogSigner,
@@ -24,6 +26,7 @@ import {
 } from '#functions/runtime/open.ts';
 import { onSchedule } from '#functions/runtime/schedule.ts';
 import { eventOf } from './custody.ts';
+import { verifyArchive } from './verify-archive.ts';
 import { type Share, type SharePorts, verifyRows, verifySegments } from './verify-share.ts';
 
 export interface VerifyPorts extends SharePorts {
@@ -37,14 +40,15 @@ export interface VerifyPorts extends SharePorts {
  * keeps them.
  */
 const hourMs = 3600_000;
-const periodMs: Readonly<Record<RoundName, number>> = { rows: 22 * hourMs, segments: (7 * 24 - 2) * hourMs };
+const weekMs = (7 * 24 - 2) * hourMs;
+const periodMs: Readonly<Record<RoundName, number>> = { rows: 22 * hourMs, segments: weekMs, archive: weekMs };
 /** Below the function's timeout of five minutes, with time for the share that is under way. */
 const runMs = 200_000;
 const tenantsAtOnce = 500;
 /** Findings of one share that are told one by one; the rest is counted. */
 const toldMax = 20;
 
-const shareOf = { rows: verifyRows, segments: verifySegments } as const;
+const shareOf = { rows: verifyRows, segments: verifySegments, archive: verifyArchive } as const;
 
 /** Goes on with every round that is due, until all are over or the run's time is. */
 export async function verify(ports: VerifyPorts, { now }: { readonly now: Date }) {
@@ -159,6 +163,8 @@ export const handler = onSchedule(verify, {
   logs: openLogStore,
   blocks: openBlocks,
   segments: openSegments,
+  archive: openArchiveObjects,
+  archiveFiles: openArchiveFiles,
   signer: openLogSigner,
   crypto: openProofCrypto,
   recorder: openRecorder,

@@ -44,7 +44,7 @@ export function createLeafCatalogue(sql: Sql, contextKey: Uint8Array): LeafCatal
       isUuid(id)
         ? read(tenant, async (tx) => {
             // Chunks first: what is compacted after that is still found in its parts.
-            const archived = chunkColumns(tx, tx`c.tenant_id = ${tenant} and c.max_id >= ${id} and c.min_id <= ${id}`);
+            const archived = leafChunks(tx, tx`c.tenant_id = ${tenant} and c.max_id >= ${id} and c.min_id <= ${id}`);
             const [chunks, parts] = await Promise.all([
               tx`${archived} order by c.tier, c.max_id, c.file_id, c.number`.execute(),
               tx`select ${columns(tx)} p.tenant_id = ${tenant} and p.max_id >= ${id} and p.min_id <= ${id}
@@ -67,7 +67,7 @@ export function createLeafCatalogue(sql: Sql, contextKey: Uint8Array): LeafCatal
     chunksOf: (tenant, { from, to }, after, limit) =>
       read(tenant, async (tx) => {
         const behind = after ? tx`and (c.file_id, c.number) > (${after.file}, ${after.number})` : tx``;
-        const rows = await tx`${chunkColumns(
+        const rows = await tx`${leafChunks(
           tx,
           tx`c.tenant_id = ${tenant} and c.max_leaf >= ${from} and c.min_leaf < ${to} ${behind}`,
         )} order by c.file_id, c.number limit ${limit}`;
@@ -92,10 +92,11 @@ export function createLeafCatalogue(sql: Sql, contextKey: Uint8Array): LeafCatal
 /** Checkpoints between the first and the last of a run that an export carries: each is three or four small files. */
 const betweenMax = 30;
 
-const chunkColumns = (tx: TransactionSql, where: PendingQuery<Row[]>) => tx`select c.*, f.key, f.written_at
+/** Chunks with what proofs need of them. */
+export const leafChunks = (tx: TransactionSql, where: PendingQuery<Row[]>) => tx`select c.*, f.key, f.written_at
   from archive.chunk c join archive.file f using (tenant_id, file_id) where ${where}`;
 
-const leafChunkOf = (row: Row): LeafChunk => ({ ...chunkOf(row), committedAt: row.written_at });
+export const leafChunkOf = (row: Row): LeafChunk => ({ ...chunkOf(row), committedAt: row.written_at });
 
 /** Critical ones first; the order is kept otherwise. */
 const byTier = (a: Pick<Part, 'tier'>, b: Pick<Part, 'tier'>): number => tiers.indexOf(a.tier) - tiers.indexOf(b.tier);

@@ -1,22 +1,55 @@
 /** What the verifier reads of Postgres, and the two tables that are its own. It logs in as trailkeep_verifier. */
 import type { Row, Sql, TransactionSql } from 'postgres';
+import { decodeLeafPlaces } from '#core/archive/leaf-places.ts';
 import { categories, type Event, type OutcomeResult, results, severities, tiers } from '#core/event/event.ts';
+import { purgeAction } from '#core/proof/purge.ts';
 import type { Judgement } from '#core/proof/verdict.ts';
 import { readEvent } from '#core/proof/verify-event.ts';
 import type { Round, RoundName, Verification } from '#core/proof/verify-ports.ts';
 import type { StoredRow } from '#core/proof/verify-stored.ts';
 import { actorPrefix } from './actor-column.ts';
 import { asked, withTenants } from './connect.ts';
-import { createLeafCatalogue } from './leaves.ts';
+import { createLeafCatalogue, leafChunkOf, leafChunks } from './leaves.ts';
 
 /** Opens the verifier's view; what each method promises is in core/proof/verify-ports.ts. */
 export function createVerification(sql: Sql, contextKey: Uint8Array): Verification {
   const read = <T>(tenants: readonly string[], query: (tx: TransactionSql) => Promise<T>) =>
     withTenants(sql, contextKey, tenants, new Date(), query, 'read only');
-  const { partsFrom } = createLeafCatalogue(sql, contextKey);
+  const { partsFrom, partsWithId } = createLeafCatalogue(sql, contextKey);
 
   return {
     partsFrom,
+    partsWithId,
+
+    compactedSeq: (tenant) =>
+      read([tenant], async (tx) => {
+        const [row] = await tx`select compacted_seq from archive.progress where tenant_id = ${tenant}`;
+        return BigInt(row?.compacted_seq ?? 0);
+      }),
+
+    archivedLeaves: (tenant, from, to) =>
+      read([tenant], async (tx) => {
+        const rows = await tx`select leaves from archive.chunk
+          where tenant_id = ${tenant} and max_leaf >= ${from} and min_leaf < ${to}`;
+        return rows.flatMap(({ leaves }) => runsWithin(decodeLeafPlaces(leaves).flat(), from, to));
+      }),
+
+    purgeIds: (tenant) =>
+      read([tenant], async (tx) => {
+        const rows =
+          await tx`select id from record.event where tenant_id = ${tenant} and action = ${purgeAction} order by id`;
+        return rows.map((row) => String(row.id));
+      }),
+
+    criticalChunks: (tenant, after, limit) =>
+      read([tenant], async (tx) => {
+        const behind = after ? tx`and (c.file_id, c.number) > (${after.file}, ${after.number})` : tx``;
+        const rows = await tx`${leafChunks(
+          tx,
+          tx`c.tenant_id = ${tenant} and f.tier = 0 and f.category = ${categories.indexOf('critical')} ${behind}`,
+        )} order by c.file_id, c.number limit ${limit}`;
+        return rows.map(leafChunkOf);
+      }),
 
     async log(tenant) {
       const [row] = await read(
@@ -126,6 +159,18 @@ export function createVerification(sql: Sql, contextKey: Uint8Array): Verificati
 }
 
 const nil = '00000000-0000-0000-0000-000000000000';
+
+/** Runs of the leaves of a chunk that lie within from ≤ i < to. */
+function runsWithin(leaves: readonly (number | undefined)[], from: number, to: number): [number, number][] {
+  const runs: [number, number][] = [];
+  for (const leaf of leaves) {
+    if (leaf === undefined || leaf < from || leaf >= to) continue;
+    const last = runs.at(-1);
+    if (last?.[1] === leaf) last[1]++;
+    else runs.push([leaf, leaf + 1]);
+  }
+  return runs;
+}
 
 /** A finding's place in one spelling. */
 export const placeOf = ({ at: { index, id, path, size } }: Judgement): string =>

@@ -60,6 +60,12 @@ export async function copyOf(world: WrittenLog) {
         .map(storedRow),
     partsOfIds: async () => stored.parts.filter(({ tier }) => tier === 'critical'),
     partsFrom: async () => stored.parts.toSorted((a, b) => a.firstLeaf - b.firstLeaf),
+    // Nothing of this log is archived; test/platform/insider-archive.test.ts looks at one that is.
+    compactedSeq: async () => 0n,
+    archivedLeaves: async () => [],
+    purgeIds: async () => [],
+    criticalChunks: async () => [],
+    partsWithId: async () => [],
     segments: async () => stored.segments,
     signed: async () => stored.signed,
     oldestId: async () => oldest,
@@ -71,6 +77,7 @@ export async function copyOf(world: WrittenLog) {
   const ports: SharePorts = {
     ...{ verification, segments, blocks: new SegmentBlocks(segments), crypto: nodeProofCrypto, signer: world.signer },
     logs: { get: async (_, path) => stored.log.get(path) },
+    ...{ archive: world.archive, archiveFiles: world.maker.files },
   };
   return { stored, ports };
 }

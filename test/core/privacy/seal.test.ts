@@ -198,6 +198,19 @@ describe('whose a value is', () => {
     expect(found['/context/ip']).toBe('ada');
     expect(found['/metadata']).toBe('ada');
   });
+  test('which leaves a purge of ours names stays clear, and by what policy; who approved it does not', () => {
+    const metadata = { policy: 'retention:1', leaves: [[3, 5]], approved_by: 'ada' };
+    const told = { action: 'retention.purged', actor: { type: 'service', id: 'trailkeep' }, targets: [], metadata };
+    const placesOf = (more: Partial<Event>) =>
+      personalFields(event({ ...told, changes: [], ...more }), undefined).flatMap(({ at }) =>
+        at.startsWith('/metadata') ? [at] : [],
+      );
+    expect(placesOf({ producer: { key: 'trailkeep' } })).toEqual(['/metadata/approved_by']);
+    // Whoever only calls it so has no such right.
+    expect(placesOf({})).toEqual(['/metadata']);
+    expect(placesOf({ action: 'retention.changed', producer: { key: 'trailkeep' } })).toEqual(['/metadata']);
+  });
+
   test('tags decide: none stays clear, and the payload may name its subject', () => {
     const policy = {
       v: 1 as const,
