@@ -2,7 +2,7 @@
 import type { Construct } from 'constructs';
 import { speaksPostgres } from '../parts/database-env.ts';
 import { makeVerb, type Verb } from '../parts/function.ts';
-import { readArchive, send } from '../parts/grants.ts';
+import { readPresent, send } from '../parts/grants.ts';
 import type { ArchiveProps } from './archive.ts';
 
 /** Drops months of Postgres that the archive has. */
@@ -22,7 +22,7 @@ export function makeAge(scope: Construct, props: ArchiveProps): Verb {
       ARCHIVE_BUCKET: data.archive.bucketName,
       HOT_DAYS: String(settings.archive.hotDays),
     },
-    permissions: [...database.permissions, ...readArchive(data)],
+    permissions: [...database.permissions, ...readPresent(data, data.archive, 'audit-logs')],
   });
 }
 
@@ -43,6 +43,6 @@ export function makePurge(scope: Construct, props: ArchiveProps): Verb {
       BULK_QUEUE_URL: data.bulk.queueUrl,
     },
     // It reads the ids of events that have rows yet, and tells what it is about to do.
-    permissions: [...database.permissions, ...readArchive(data), ...send(data.critical)],
+    permissions: [...database.permissions, ...readPresent(data, data.archive, 'audit-logs'), ...send(data.critical)],
   });
 }
