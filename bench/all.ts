@@ -6,6 +6,7 @@ const benches = [
   'write-critical',
   'write-bulk',
   'query',
+  'export',
   'permissions',
   'merkle',
   'seal',

@@ -50,7 +50,7 @@ export interface ExportLimits {
 /** The function has five minutes: the rest is for the part that is in the making when the step's time is over. */
 const limits: ExportLimits = {
   stepMs: 3 * 60_000,
-  pageEvents: 2000,
+  pageEvents: 4000,
   partEvents: 100_000,
   partRawBytes: 128 * 1024 * 1024,
 };
