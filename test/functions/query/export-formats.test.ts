@@ -1,6 +1,6 @@
 /** What goes in comes out: 50,000 events in each format, read by others, and cells that no spreadsheet calculates. */
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
@@ -92,6 +92,15 @@ test('Parquet, row for row, as DuckDB reads it', async () => {
   }
   db.closeSync();
 }, 120_000);
+
+test('the guide names every column, in their order', () => {
+  const guide = readFileSync('docs/guides/export.md', 'utf8');
+  const table = guide.slice(guide.indexOf('CSV and Parquet have the same columns'), guide.indexOf('New columns come'));
+  const named = [...table.matchAll(/^\| ([^|]+) \|/gm)].flatMap(([, cell]) =>
+    [...cell!.matchAll(/`(\w+)`/g)].map(([, name]) => name),
+  );
+  expect(named).toEqual(columns.map(({ name }) => name));
+});
 
 // OWASP, "CSV Injection", and what scanners try.
 const payloads = [
