@@ -3,16 +3,17 @@
  *
  * Pure: whoever calls has read the entries out of a tree that hashes to a signed root, and the rest from where it lies.
  */
-import type { ArchiveChunk, ArchiveFile } from '../archive/file.ts';
-import { encodeLeafPlaces } from '../archive/leaf-places.ts';
-import type { StoredState } from '../archive/ports.ts';
+
+import { sameBytes } from '../proof/bytes.ts';
+import type { Entry } from '../proof/entry.ts';
+import type { Hasher } from '../proof/tree.ts';
+import { isGood, type Judgement, judge } from '../proof/verdict.ts';
+import { judgeLine, readEvent } from '../proof/verify-event.ts';
+import { isIndexed } from '../proof/verify-stored.ts';
 import { encodeBlocks } from '../record/block-codec.ts';
-import { sameBytes } from './bytes.ts';
-import type { Entry } from './entry.ts';
-import type { Hasher } from './tree.ts';
-import { isGood, type Judgement, judge } from './verdict.ts';
-import { judgeLine, readEvent } from './verify-event.ts';
-import { isIndexed } from './verify-stored.ts';
+import type { ArchiveChunk, ArchiveFile } from './file.ts';
+import { encodeLeafPlaces } from './leaf-places.ts';
+import type { StoredState } from './ports.ts';
 
 /** What the catalogue, or a sidecar, says of a file. */
 export interface IndexedFile {
