@@ -14,6 +14,11 @@ export interface PurgeStep {
 export interface Purges {
   /** Of these tenants, those with an approved policy, and what it says. */
   approved(tenants: readonly string[]): Promise<ReadonlyMap<string, RetentionVersion>>;
+  /**
+   * Notes what records of purges in record.event say and nobody noted: copies that ended at compaction, and everything
+   * when the notes were lost with a database. Noting again changes nothing.
+   */
+  noteTold(tenants: readonly string[]): Promise<void>;
   /** Files past their end that nothing holds, by (maxTime, id), after a file; fewer than `limit` are the last. */
   expired(
     tenant: string,

@@ -64,8 +64,8 @@ async function* idsOf({ files, blocks }: PurgeStepPorts, tenant: string, file: E
 }
 
 /**
- * Records of purges are critical events, and end as these do. What they said is said again by the record that ends
- * them, or else their leaves would be missing without a reason.
+ * Records of purges, and of copies that ended at compaction, are critical events, and end as these do. What they said is
+ * said again by the record that ends them, or else their leaves would be missing without a reason.
  */
 async function toldBy({ purges }: PurgeStepPorts, tenant: string, files: readonly ExpiredFile[]) {
   const earlier = new Map<string, readonly (readonly [number, number])[]>();

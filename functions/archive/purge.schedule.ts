@@ -46,6 +46,8 @@ export async function purge(ports: PurgePorts, { now }: { readonly now: Date }) 
   const report = { tenants: 0, files: 0, events: 0, bytes: 0, held: 0, failed: 0, overdue: 0 };
   for (let after: string | undefined; ; ) {
     const tenants = await ports.tenants.page(after, tenantsAtOnce);
+    // Before anything goes: what is known of records is told again when they end.
+    await ports.purges.noteTold(tenants);
     for (const [tenant, policy] of await ports.purges.approved(tenants)) {
       report.tenants++;
       const ends = endsOf(policy.policy, now);

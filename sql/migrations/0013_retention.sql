@@ -23,6 +23,7 @@ grant select, insert, update (approved_by, approved_at) on archive.retention_pol
 grant select on archive.retention_policy to trailkeep_purger;
 
 -- One row is a purge: files that left the catalogue in one transaction, after the log was told (core/proof/purge.ts).
+-- `policy_version` 0: copies that ended at compaction, noted from the record of it.
 -- `leaves` is what the record of it says: what it purged, and what earlier records said that went with these files, so
 -- that every leaf without its event is named by a record that still exists.
 create table archive.purge (

@@ -70,7 +70,7 @@ export function createRetentionLedger(sql: Sql, contextKey: Uint8Array): Retenti
     async purges(tenant, before, limit) {
       const rows = await within(
         tenant,
-        async (tx) => tx`select * from archive.purge where tenant_id = ${tenant}
+        async (tx) => tx`select * from archive.purge where tenant_id = ${tenant} and policy_version > 0
           ${before === undefined ? tx`` : tx`and id < ${before}`} order by id desc limit ${limit}`,
       );
       return rows.map(purgeRecordOf);

@@ -313,6 +313,65 @@ describe('a record of a purge that ends itself', () => {
   });
 });
 
+describe('records that others made', () => {
+  const day0 = now.toISOString();
+  const told0 = (metadata: object, overrides: Parameters<typeof made>[0] = {}) =>
+    made({
+      ...{ id: uuid7(now.getTime()), occurred_at: day0, category: 'critical', action: 'retention.purged' },
+      ...{ producer: { key: 'trailkeep' }, metadata: metadata as never, ...overrides },
+    });
+
+  test('of copies that ended at compaction are told again when they end; what a stranger calls so is not', async () => {
+    await approve();
+    const own = told0({
+      policy: 'duplicate',
+      leaves: [
+        [1, 2],
+        [4, 6],
+      ],
+    });
+    const foreign = told0({ policy: 'duplicate', leaves: 'all' }, { producer: { key: 'aaaaaaaaaaaaaaaaaaaa' } });
+    await createLedger(app, contextKey).commit(...batchOf([own, foreign]));
+    await run();
+    await run();
+    const kept = await db.ownerSql`select id, policy_version, leaves from archive.purge`;
+    expect(kept).toEqual([
+      {
+        id: own.event.id,
+        policy_version: 0,
+        leaves: [
+          [1, 2],
+          [4, 6],
+        ],
+      },
+    ]);
+    expect(await createRetentionLedger(app, contextKey).purges(tenantA, undefined, 10)).toEqual([]);
+    await archive(db, blocks, [own], { firstLeaf: 8 });
+    await run(new Date(now.getTime() + 2556 * day));
+    expect(told[0]!.events[0]!.metadata).toMatchObject({
+      leaves: [
+        [1, 2],
+        [4, 6],
+        [8, 9],
+      ],
+    });
+  });
+
+  test('of purges are not noted twice, and come back when the notes are lost', async () => {
+    await approve();
+    await archive(db, blocks, [line(100)], { ...bulk, firstLeaf: 3 });
+    await run();
+    const [{ operation_id, metadata }] = told[0]!.events as [EventInput];
+    await createLedger(app, contextKey).commit(...batchOf([told0(metadata!, { operation_id: operation_id! })]));
+    await run();
+    expect(await createRetentionLedger(app, contextKey).purges(tenantA, undefined, 10)).toHaveLength(1);
+    await db.ownerSql`truncate archive.purge`;
+    await run();
+    const [again] = await createRetentionLedger(app, contextKey).purges(tenantA, undefined, 10);
+    expect(again).toMatchObject({ policyVersion: 1, approvedBy: 'two', files: 1, events: 1, leaves: [[3, 4]] });
+  });
+});
+
 /** Leaves 0, 2, 4, … of one block, as the catalogue keeps them. */
 function apart(events: number): Buffer {
   return Buffer.from(encodeLeafPlaces([Array.from({ length: events }, (_, i) => 2 * i)]));
