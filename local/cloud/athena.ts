@@ -94,8 +94,7 @@ export class Athena implements Service {
 
   /** Stops what runs, and waits for it. */
   async stop(): Promise<void> {
-    for (const running of this.#running.values()) running.stop();
-    await Promise.all(this.#ended.values());
+    await Promise.all([...this.#ended.keys()].map((id) => this.#interrupt(id)));
   }
 
   async #do(operation: string, input: Input): Promise<object> {
@@ -123,7 +122,7 @@ export class Athena implements Service {
         const execution = this.#execution(input);
         if (!finals.includes(execution.state)) {
           this.#end(execution, 'CANCELLED', 'Query cancelled!');
-          this.#running.get(execution.id)?.stop();
+          void this.#interrupt(execution.id);
         }
         return {};
       }
@@ -238,6 +237,14 @@ export class Athena implements Service {
       this.#running.delete(execution.id);
       running?.close();
     }
+  }
+
+  /** An interruption that comes before the engine has begun is lost: so again and again, until it has ended. */
+  async #interrupt(id: string): Promise<void> {
+    const again = setInterval(() => this.#running.get(id)?.stop(), 20);
+    this.#running.get(id)?.stop();
+    await this.#ended.get(id);
+    clearInterval(again);
   }
 
   /** The first end counts: what was cancelled does not fail as well. */
