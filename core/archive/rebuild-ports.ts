@@ -1,8 +1,9 @@
 /** What a rebuild and a replay lean on in Postgres. Every method rejects with `Unavailable` when the database is down. */
+
+import type { Tier } from '../event/event.ts';
 import type { EventLine } from '../record/envelope.ts';
-import type { Part } from '../record/segment.ts';
+import type { Block, Part } from '../record/segment.ts';
 import type { CataloguedFile, DoomedFile } from './compact-ports.ts';
-import type { ArchiveChunk, ArchiveFile } from './file.ts';
 
 /** A tenant as the database knows it. */
 export interface RebuildState {
@@ -18,17 +19,24 @@ export interface RebuildPart extends Part {
   readonly firstLeaf: number | undefined;
 }
 
+/** A file of the catalogue. */
+export interface KnownFile {
+  readonly id: string;
+  readonly key: string;
+  readonly tier: Tier;
+  /** By event: its leaf. */
+  readonly leaves: readonly (number | undefined)[];
+  /** Of a critical file; none of a bulk one: they are most of the catalogue, and nothing is looked for in them. */
+  readonly blocks: readonly Block[];
+}
+
 /** The catalogue of archive files as a rebuild has it. */
 export interface RebuildLedger {
   state(tenant: string): Promise<RebuildState>;
   /** Parts of both tiers with seq > after, in that order. Fewer than `limit` are the last. */
   parts(tenant: string, after: bigint, limit: number): Promise<readonly RebuildPart[]>;
-  /** Files of the catalogue, newest id first, below an id, each with its chunks. Fewer than `limit` are the last. */
-  files(
-    tenant: string,
-    below: string | undefined,
-    limit: number,
-  ): Promise<readonly (Pick<ArchiveFile, 'id' | 'key'> & { readonly chunks: readonly ArchiveChunk[] })[]>;
+  /** Files of the catalogue, newest id first, below an id. Fewer than `limit` are the last. */
+  files(tenant: string, below: string | undefined, limit: number): Promise<readonly KnownFile[]>;
   /** Ids of files that are being written, or that others have replaced. */
   doomed(tenant: string): Promise<ReadonlySet<string>>;
   /**

@@ -52,10 +52,12 @@ export interface Rebuilt {
 }
 
 const partsAtOnce = 200;
-const filesAtOnce = 50;
-/** Files of one transaction: each has megabytes of index at most. */
-const addedAtOnce = 8;
-const readsAtOnce = 16;
+/** A critical file has 30 MB of index at most. */
+const filesAtOnce = 8;
+/** Of one transaction: about 12 MB. */
+const chunksAtOnce = 200;
+/** Sidecars of large files have 30 MB. */
+const readsAtOnce = 8;
 const runsShown = 20;
 /** As long as a compaction gives itself: nobody is reading these any more. */
 const doomMs = 26 * 3600_000;
@@ -129,10 +131,11 @@ async function look(ports: RebuildPorts, tenant: string): Promise<Found | undefi
   for (const id of await ledger.doomed(tenant)) keys.delete(id);
   for (let below: string | undefined; ; ) {
     const files = await ledger.files(tenant, below, filesAtOnce);
-    for (const { id, key, chunks } of files) {
+    for (const file of files) {
+      const { id, key, leaves, blocks } = file;
       keys.delete(id);
-      if (!rebuild.addKnown(chunks.flatMap(({ leaves }) => leaves.flat()))) found.twice.push({ id, key });
-      for (const chunk of chunks) purges.note(chunk, chunk.blocks);
+      if (!rebuild.addKnown(leaves)) found.twice.push({ id, key });
+      purges.note(file, blocks);
       below = id;
     }
     if (files.length < filesAtOnce) break;
@@ -268,10 +271,17 @@ async function put(
   const { from, taken, superseded, unfinished, purged, twice, rebuild } = found;
   const after = new Date(clock().getTime() + doomMs);
   const keys = [...taken.values()].map(({ key }) => key);
-  for (let at = 0; at < keys.length; at += addedAtOnce) {
-    const some = await Promise.all(keys.slice(at, at + addedAtOnce).map((key) => objects.index(key)));
-    if (some.some((one) => one === undefined)) return undefined;
-    if (!(await ledger.apply(tenant, { from, add: some as CataloguedFile[], after }))) return undefined;
+  for (let at = 0; at < keys.length; at += readsAtOnce) {
+    const some = await Promise.all(keys.slice(at, at + readsAtOnce).map((key) => objects.index(key)));
+    let add: CataloguedFile[] = [];
+    for (const [index, one] of some.entries()) {
+      if (!one) return undefined;
+      add.push(one);
+      const chunks = add.reduce((sum, file) => sum + file.chunks.length, 0);
+      if (chunks < chunksAtOnce && index < some.length - 1) continue;
+      if (!(await ledger.apply(tenant, { from, add, after }))) return undefined;
+      add = [];
+    }
   }
   const { seq } = rebuild.compacted();
   const compacted = seq > from ? seq : from;

@@ -1,10 +1,12 @@
 /** What a rebuild does to the catalogue of archive files, as the archiver. */
 import type { Row, Sql, TransactionSql } from 'postgres';
 import type { DoomedFile } from '#core/archive/compact-ports.ts';
-import type { RebuildLedger } from '#core/archive/rebuild-ports.ts';
-import { categories } from '#core/event/event.ts';
+import { decodeLeafPlaces } from '#core/archive/leaf-places.ts';
+import type { KnownFile, RebuildLedger } from '#core/archive/rebuild-ports.ts';
+import { categories, tiers } from '#core/event/event.ts';
+import { decodeBlocks } from '#core/record/block-codec.ts';
 import { insertFiles } from './archive.ts';
-import { chunkOf, partOf } from './catalogue.ts';
+import { partOf } from './catalogue.ts';
 import { withTenants } from './connect.ts';
 
 /** Opens the catalogue for a rebuild; what each method promises is in core/archive/rebuild-ports.ts. */
@@ -43,21 +45,27 @@ export function createRebuildLedger(sql: Sql, contextKey: Uint8Array): RebuildLe
       }));
     },
 
-    files: (tenant, below, limit) =>
-      within(
+    async files(tenant, below, limit) {
+      const rows = await within(
         tenant,
-        async (tx) => {
-          const rows = await tx`select f.file_id as id, f.key, c.file_id, c.number, c.tenant_id, c.tier, c.events,
-              c.min_time, c.max_time, c.min_id, c.max_id, c.blocks, c.leaves
-            from (select * from archive.file where tenant_id = ${tenant}
-                ${below === undefined ? tx`` : tx`and file_id < ${below}`} order by file_id desc limit ${limit}) f
-            join archive.chunk c using (tenant_id, file_id) order by f.file_id desc, c.number`;
-          const byId = new Map<string, Row[]>();
-          for (const row of rows) byId.set(row.id, [...(byId.get(row.id) ?? []), row]);
-          return [...byId].map(([id, own]) => ({ id, key: own[0]!.key as string, chunks: own.map(chunkOf) }));
-        },
+        (tx) => tx`select f.file_id as id, f.key, f.tier, c.leaves, case when f.tier = 0 then c.blocks end as blocks
+          from (select * from archive.file where tenant_id = ${tenant}
+              ${below === undefined ? tx`` : tx`and file_id < ${below}`} order by file_id desc limit ${limit}) f
+          join archive.chunk c using (tenant_id, file_id) order by f.file_id desc, c.number`,
         'read only',
-      ),
+      );
+      const byId = new Map<string, Row[]>();
+      for (const row of rows) byId.set(row.id, [...(byId.get(row.id) ?? []), row]);
+      return [...byId].map(
+        ([id, own]): KnownFile => ({
+          id,
+          key: own[0]!.key,
+          tier: tiers[own[0]!.tier as number]!,
+          leaves: own.flatMap(({ leaves }) => decodeLeafPlaces(leaves).flat()),
+          blocks: own.flatMap(({ blocks }) => (blocks === null ? [] : decodeBlocks(blocks, tenant))),
+        }),
+      );
+    },
 
     async doomed(tenant) {
       const rows = await within(

@@ -115,7 +115,7 @@ beforeAll(async () => {
   };
   expect(before.events).toHaveLength(550);
   expect(before.files).toBeGreaterThan(3);
-}, 180_000);
+}, 300_000);
 afterAll(async () => {
   await sql?.end();
   await platform?.end();

@@ -43,16 +43,17 @@ describe('a rebuild', () => {
     expect(await rebuilding().state(tenantA)).toEqual({ leaves: undefined, compactedSeq: 0n });
   });
 
-  test('adds files that are not there, once, and lists them newest first with their chunks', async () => {
+  test('adds files that are not there, once, and lists them newest first with their leaves', async () => {
     const [one, two] = [await written(), await written()];
     expect(await rebuilding().apply(tenantA, { from: 0n, add: [one], after })).toBe(true);
     expect(await rebuilding().apply(tenantA, { from: 0n, add: [one, two], after })).toBe(true);
     const files = await rebuilding().files(tenantA, undefined, 10);
-    expect(files.map(({ id, chunks }) => [id, chunks.length])).toEqual([
-      [two.file.id, two.chunks.length],
-      [one.file.id, one.chunks.length],
-    ]);
-    expect(files[0]!.chunks).toEqual(two.chunks);
+    expect(files.map(({ id }) => id)).toEqual([two.file.id, one.file.id]);
+    expect(files[0]).toMatchObject({
+      tier: 'bulk',
+      leaves: two.chunks.flatMap(({ leaves }) => leaves.flat()),
+      blocks: [],
+    });
     expect(await rebuilding().files(tenantA, two.file.id, 10)).toHaveLength(1);
     expect(await rebuilding().files(tenantB, undefined, 10)).toEqual([]);
     expect(await rebuilding().totals(tenantA)).toEqual([{ category: one.file.category, files: 2, events: 40 }]);
@@ -154,5 +155,8 @@ describe('a replay', () => {
     }
     expect(seen).toEqual([...file.chunks.map(({ number }) => ({ file: file.file.id, number })), { seq: 3n }]);
     expect(await replaying().sources(tenantB, range, undefined, 10)).toEqual([]);
+    const known = await rebuilding().files(tenantA, undefined, 10);
+    const critical = known.find(({ tier }) => tier === 'critical')!;
+    expect(critical.blocks).toEqual(file.chunks.flatMap(({ blocks }) => blocks));
   });
 });
