@@ -2,13 +2,15 @@
 import type { RebuiltView } from '#client/rebuild.ts';
 import { archiveRestoreCommand, archiveRestoresCommand } from './archive-restore.ts';
 import { type Command, type Invocation, words } from './command.ts';
+import { UsageError } from './fail.ts';
 import { plain, say } from './print.ts';
 
 const count = (value: number): string => value.toLocaleString('en');
 
 async function run(invocation: Invocation): Promise<number> {
   const { flags } = invocation;
-  const [, tenant] = words(invocation.words, ['What to do (rebuild)', 'The id of the tenant']);
+  const [what, tenant] = words(invocation.words, ['What to do (rebuild)', 'The id of the tenant']);
+  if (what !== 'rebuild') throw new UsageError(`archive has no ${JSON.stringify(what)}.`);
   const done = await invocation.open('admin').tenants.rebuildArchive(tenant!);
   say(invocation, flags.json === true ? `${JSON.stringify(done)}\n` : textOf(done));
   return done.missing_leaves === 0 && done.broken.length === 0 ? 0 : 1;
