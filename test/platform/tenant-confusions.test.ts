@@ -167,6 +167,8 @@ function judge(name: string, { call, kinds }: Confusion, answer: Answer, adopted
   if ((isNobody && answer.status !== 401) || isElse) tally.leaks.push(`${shownCall(name, call)}: let in`);
   if (answer.status >= 500) tally.leaks.push(`${shownCall(name, call)}: ${answer.status}`);
   const own = said(call);
+  // Its token names the person that the attacker's issuer vouches for.
+  if (kinds.includes('issuer')) own.add(b.names.people[0]!);
   for (const text of b.texts) {
     if (!own.has(text) && !adopted.has(text) && answer.text.includes(text)) {
       tally.leaks.push(`${shownCall(name, call)}: ${text}`);
