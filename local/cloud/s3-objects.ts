@@ -142,6 +142,9 @@ export class S3Objects {
       etag: `"${version.etag}"`,
       'last-modified': new Date(version.at).toUTCString(),
       'accept-ranges': 'bytes',
+      ...(query.has('response-content-disposition')
+        ? { 'content-disposition': query.get('response-content-disposition')! }
+        : {}),
       ...versionHeader(bucket, version),
       ...(version.storageClass === 'STANDARD' ? {} : { 'x-amz-storage-class': version.storageClass }),
       ...(version.retention
