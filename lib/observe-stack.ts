@@ -70,6 +70,7 @@ export class ObserveStack extends Stack {
       ['WriteBulk', record.writeBulk],
       ['Sweep', record.sweep],
       ['PreparePartitions', jobs.preparePartitions],
+      ['Restore', read.archive.restore],
     ] as const) {
       const troubles = troublesOf(verb);
       this.#alarm(`${name}Troubles`, troubles, 5, `${verb.bundle} throws or is throttled`, 2);
