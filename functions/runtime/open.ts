@@ -4,7 +4,7 @@
  * A verb names the openers it needs; esbuild leaves the others, and their SDKs, out of its bundle. Each place is
  * opened once for an execution environment, however many ports lean on it.
  */
-import { createHash, createHmac, randomBytes, randomUUID } from 'node:crypto';
+import { createHash, createHmac, hash, randomBytes, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { AthenaClient } from '@aws-sdk/client-athena';
 import { KMSClient } from '@aws-sdk/client-kms';
@@ -403,7 +403,7 @@ export const openSha256 = () => (data: string | Uint8Array) => createHash('sha25
 export const openLineDigest =
   () =>
   (line: string): Uint8Array =>
-    createHash('sha256').update(line).digest();
+    hash('sha256', line, 'buffer');
 export const openHmac = () => (key: Uint8Array, data: string) =>
   new Uint8Array(createHmac('sha256', key).update(data).digest());
 
