@@ -7,6 +7,7 @@
 import type { Caller } from '#core/access/access.ts';
 import { principalName } from '#core/access/decide.ts';
 import type { Guard } from '#core/access/guard.ts';
+import { Archived } from '#core/archive/ports.ts';
 import { Problem, problemOf } from '#core/event/problem.ts';
 import { readRetention } from '#core/privacy/legal-basis.ts';
 import { dueAt, type Move, move, type PrivacyRequest, type RequestOptions } from '#core/privacy/request.ts';
@@ -67,12 +68,16 @@ export async function requests(ports: RequestsPorts, request: HttpRequest): Prom
   }
 }
 
-/** The approval stands whatever happens now: what fails or is somebody else's by then is for the schedule. */
+/**
+ * The approval stands whatever happens now: what fails or is somebody else's by then is for the schedule. So is a package
+ * whose events must be restored from Glacier first: its operator is told of it as of any request that cannot go on.
+ */
 async function executeNow(ports: RequestsPorts, approved: PrivacyRequest): Promise<PrivacyRequest> {
   try {
     return await execute(ports, approved);
   } catch (error) {
-    if (!(error instanceof Problem) || error.fault.code !== 'conflict') throw error;
+    const isOthers = error instanceof Problem && error.fault.code === 'conflict';
+    if (!isOthers && !(error instanceof Archived)) throw error;
     return (await ports.requests.get(approved.tenant, approved.id)) ?? approved;
   }
 }

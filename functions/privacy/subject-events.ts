@@ -4,6 +4,7 @@
 
 import type { FieldGroup, View } from '#core/access/view.ts';
 import { fieldGroups } from '#core/access/view.ts';
+import { Archived } from '#core/archive/ports.ts';
 import type { Event } from '#core/event/event.ts';
 import { showEvent } from '#core/privacy/open.ts';
 import type { Cipher, DataKey, OpenedKey, SubjectKeys } from '#core/privacy/ports.ts';
@@ -49,7 +50,9 @@ export function createSubjectEvents(ports: SubjectEventsPorts): SubjectEvents {
     async *stored(tenant, subject, limit) {
       const keys = await keysOf(tenant, subject);
       if (keys.length === 0) return;
-      for (const tier of [critical, bulk]) {
+      // A sample does without what lies in Glacier: an erasure does not wait for a restore.
+      const readable = (...args: Parameters<typeof critical>) => bulk(...args, () => {});
+      for (const tier of [critical, readable]) {
         let left = limit;
         for await (const placed of tier(ports, tenant, filterOf(keys))) {
           if (left-- === 0) break;
@@ -92,11 +95,21 @@ async function* critical(ports: SubjectEventsPorts, tenant: string, filter: Filt
   }
 }
 
+const refuse = (error: Archived): void => {
+  throw error;
+};
+
 /**
  * In segments and archive files. When the archive changes between two pages of the catalogue, what was moved may have
- * passed us: the list begins again, and what was found before is left out.
+ * passed us: the list begins again, and what was found before is left out. What lies in Glacier is an error, unless the
+ * caller can do without.
  */
-async function* bulk(ports: SubjectEventsPorts, tenant: string, filter: Filter): AsyncIterable<PlacedEvent> {
+async function* bulk(
+  ports: SubjectEventsPorts,
+  tenant: string,
+  filter: Filter,
+  onArchived: (error: Archived) => void = refuse,
+): AsyncIterable<PlacedEvent> {
   const passes = matcher(filter);
   const wanted = blockTest(filter, undefined);
   const range = timeRange(filter, undefined);
@@ -115,7 +128,12 @@ async function* bulk(ports: SubjectEventsPorts, tenant: string, filter: Filter):
       const blocks = inOrder(part).filter(wanted);
       if (blocks.length === 0) continue;
       // What cannot be read is an error here: who asks for all of its data must not be given less without a word.
-      for (const text of await ports.blocks.read(part, blocks)) {
+      const texts = await ports.blocks.read(part, blocks).catch((error: unknown): readonly string[] => {
+        if (!(error instanceof Archived)) throw error;
+        onArchived(error);
+        return [];
+      });
+      for (const text of texts) {
         for (const event of eventsOf(text)) {
           if (event.tenant !== tenant || !passes(event) || found.has(event.id)) continue;
           found.add(event.id);
