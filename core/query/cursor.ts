@@ -43,23 +43,24 @@ export function readFeedCursor(mac: Mac, tenant: string, bounds: string, cursor:
 export interface ResultPosition {
   /** Byte where the next row begins. */
   readonly offset: number;
-  /** Rows before it. */
+  /** Rows before it, and how many of them the answer took. */
   readonly rows: number;
+  readonly found: number;
   /** Id of the event before it; `-` at the start. */
   readonly last: string;
 }
 
 /** The cursor after a place in a question's results. */
 export function resultCursor(mac: Mac, tenant: string, question: string, at: ResultPosition): string {
-  return seal(mac, ['results', tenant, question], `${at.offset}_${at.rows}_${at.last}`);
+  return seal(mac, ['results', tenant, question], `${at.offset}_${at.rows}_${at.found}_${at.last}`);
 }
 
 /** The place a cursor of results stands for, or `cursor_invalid`. */
 export function readResultCursor(mac: Mac, tenant: string, question: string, cursor: string): Result<ResultPosition> {
   const text = open(mac, ['results', tenant, question], cursor);
-  const parts = text === undefined ? null : /^(\d{1,15})_(\d{1,9})_([0-9a-f-]{1,36})$/.exec(text);
+  const parts = text === undefined ? null : /^(\d{1,15})_(\d{1,9})_(\d{1,9})_([0-9a-f-]{1,36})$/.exec(text);
   if (!parts) return invalid();
-  return ok({ offset: Number(parts[1]), rows: Number(parts[2]), last: parts[3]! });
+  return ok({ offset: Number(parts[1]), rows: Number(parts[2]), found: Number(parts[3]), last: parts[4]! });
 }
 
 const invalid = () =>

@@ -81,6 +81,9 @@ async function ask(ports: QueriesPorts, request: HttpRequest, reader: Reader): P
   const range = { from: filter.from ?? timeMin, to: filter.to ?? timeMax + 1 };
   const reach = await ports.reaches.of(caller.tenant, range, filter.category, request.now);
   const { days, months } = reach;
+  const { text, ip } = filter;
+  // What is looked for after opening is found in few of the rows: as many as may be are looked through.
+  const rowsMax = text === undefined && ip === undefined ? limit : queryLimitMax;
   const statement =
     matchesNothing(filter) || (!days && !months)
       ? undefined
@@ -90,7 +93,7 @@ async function ask(ports: QueriesPorts, request: HttpRequest, reader: Reader): P
           days,
           months,
           readsToo: reader.readsToo,
-          limit: limit + 1,
+          limit: rowsMax + 1,
           version: reach.version,
         });
   if (statement) mustFit(statement);
@@ -99,11 +102,11 @@ async function ask(ports: QueriesPorts, request: HttpRequest, reader: Reader): P
   await reader.record('audit_log.search', [], { query: id, filter: shown, limit }, about);
   // What was restored meanwhile, or went cold again, changes the answer and no version.
   const execution = statement && (await ports.queries.start(id, statement, reach.cold.length === 0));
-  const { text, ip } = filter;
   const question: Question = {
     id,
     askedAt: request.now.toISOString(),
     limit,
+    rowsMax,
     ...(execution === undefined ? {} : { execution }),
     readsToo: reader.readsToo,
     exactly: { ...(text === undefined ? {} : { text }), ...(ip === undefined ? {} : { ip }) },

@@ -14,8 +14,10 @@ export interface Question {
   readonly id: string;
   /** ISO time. */
   readonly askedAt: string;
-  /** Most rows of the answer. */
+  /** Most events of the answer. */
   readonly limit: number;
+  /** Most rows of the results: more than events where words are looked for after opening. One more is there to tell. */
+  readonly rowsMax: number;
   /** Athena's; undefined when there was nothing to read. */
   readonly execution?: string;
   readonly readsToo: boolean;

@@ -20,7 +20,7 @@ export interface ResultPage {
 const chunkBytes = 1024 * 1024;
 const pageReadBytesMax = 24 * 1024 * 1024;
 
-export const firstResult: ResultPosition = { offset: 0, rows: 0, last: '-' };
+export const firstResult: ResultPosition = { offset: 0, rows: 0, found: 0, last: '-' };
 
 /** Up to `limit` events after a place. May be empty and yet go on: then no event so far was for this reader. */
 export async function resultPage(
@@ -44,19 +44,25 @@ export async function resultPage(
     const batch = new Map<Event, ResultPosition>();
     for (const { line, end } of lines) {
       // One row more was asked for than the answer may hold, to know of it.
-      limited = at.rows >= question.limit;
+      limited = at.rows >= question.rowsMax;
       if (limited) break;
       const event = JSON.parse(line) as Event;
       if (event.tenant !== tenant) throw new Error('results hold an event of another tenant');
       // A file that is being replaced may be read together with those that replace it: its events come twice.
       const again = event.id === at.last;
-      at = { offset: end, rows: at.rows + 1, last: event.id };
+      at = { ...at, offset: end, rows: at.rows + 1, last: event.id };
       if (!again && inBounds(event) && reader.sees(event)) batch.set(event, at);
     }
     ended ||= limited;
     const events = [...batch.keys()];
     for (const event of exactly && events.length > 0 ? await exactly(events) : events) {
-      found.push({ event, after: batch.get(event)! });
+      if (from.found + found.length >= question.limit) {
+        limited = true;
+        ended = true;
+        break;
+      }
+      at = { ...at, found: from.found + found.length + 1 };
+      found.push({ event, after: { ...batch.get(event)!, found: at.found } });
     }
   }
   const page = found.slice(0, limit);

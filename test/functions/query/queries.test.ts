@@ -207,6 +207,17 @@ describe('over files of days and months of both tiers', () => {
   test('looks for words and addresses in what it opened', async () => {
     const view = await ask({ text: 'u5@EXAMPLE', limit: 1000 });
     expect(ids(await pages(view.id, 10))).toEqual(newestFirst(made.filter((one) => one.actor.id === 'user-5')));
+    // The limit is of events, not of rows that were looked through for them.
+    const few = await ask({ text: 'u5@EXAMPLE', limit: 3 });
+    expect(await page(few.id)).toMatchObject({
+      events: { length: 3 },
+      limited: true,
+      complete: false,
+      next_cursor: null,
+    });
+    expect(await pages(few.id, 1)).toHaveLength(3);
+    const all = await ask({ text: 'u5@EXAMPLE', limit: 57 });
+    expect(await page(all.id)).toMatchObject({ events: { length: 57 }, limited: false, complete: true });
     const byIp = await ask({ ip: '203.0.113.7' });
     const wanted = made.filter((one) => one.context?.ip === '203.0.113.7');
     expect(wanted.length).toBeGreaterThan(0);
