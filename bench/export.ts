@@ -136,7 +136,7 @@ async function read() {
       const viewer = new Viewer(ports, tenant, sight);
       const page = await answer(
         ports,
-        { tenant, filter: {}, after, limit: 2000, sees: (event) => viewer.sees(event) },
+        { tenant, filter: {}, after, limit: 4000, sees: (event) => viewer.sees(event) },
         { bytesMax: Number.POSITIVE_INFINITY, until: Number.POSITIVE_INFINITY },
       );
       for (const one of await viewer.show(page.events)) json += JSON.stringify(one).length + 1;
