@@ -6,6 +6,7 @@ const benches = [
   'write-critical',
   'write-bulk',
   'query',
+  'query-archive',
   'export',
   'permissions',
   'merkle',

@@ -3,6 +3,7 @@ import { startCloud } from '#local/cloud/cloud.ts';
 
 const cloud = await startCloud({ folder: process.argv[2]! });
 cloud.s3.createBucket('segments');
+cloud.s3.createBucket('archive');
 const queueUrl = cloud.sqs.createQueue('critical');
 const keyArn = cloud.kms.createKey('tenant keys');
 process.send!({ env: cloud.env, queueUrl, keyArn });

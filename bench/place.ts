@@ -17,6 +17,7 @@ import { connect } from '#stores/postgres/connect.ts';
 import { migrate, putContextKey, readMigrations } from '#stores/postgres/migrate.ts';
 import { PostgresSubjectKeys } from '#stores/privacy/subject-keys.ts';
 import { TenantKeyStore } from '#stores/privacy/tenant-keys.ts';
+import { S3ArchiveObjects } from '#stores/s3/archive-objects.ts';
 import { S3Segments } from '#stores/s3/segments.ts';
 
 /** Signs tenant contexts. */
@@ -26,11 +27,14 @@ export interface Place {
   /** As the superuser: for peers and for looking at what was stored. */
   readonly ownerSql: Sql;
   readonly segments: S3Segments;
+  readonly archive: S3ArchiveObjects;
+  /** Where everything lies; objects are plain files below it. */
+  readonly folder: string;
   readonly queueUrl: string;
   /** What sealing needs, as one execution environment has it. */
   sealPorts(sql: Sql): SealPorts & { readonly subjectKeys: SubjectKeys };
   /** As one of our roles logs in, the application's unless said otherwise. */
-  login(connections: number, user?: 'trailkeep_app' | 'trailkeep_sealer'): Sql;
+  login(connections: number, user?: 'trailkeep_app' | 'trailkeep_sealer' | 'trailkeep_archiver'): Sql;
   close(): Promise<void>;
 }
 
@@ -54,6 +58,8 @@ export async function startPlace(): Promise<Place> {
   return {
     ownerSql,
     segments: new S3Segments(client, 'segments'),
+    archive: new S3ArchiveObjects(client, 'archive'),
+    folder,
     queueUrl: cloud.queueUrl,
     sealPorts: (sql) => ({
       control: { tenant: async () => undefined },
