@@ -115,6 +115,8 @@ beforeAll(async () => {
   };
   expect(before.events).toHaveLength(550);
   expect(before.files).toBeGreaterThan(3);
+  // The question above is in the trail too.
+  await platform.settled();
 }, 300_000);
 afterAll(async () => {
   await sql?.end();
