@@ -5,6 +5,8 @@
 import type { Sql } from 'postgres';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type AgePorts, age } from '#functions/archive/age.schedule.ts';
+import { createCatalogue } from '#stores/postgres/catalogue.ts';
+import { createCriticalEvents } from '#stores/postgres/critical-events.ts';
 import { createHotRows } from '#stores/postgres/hot-rows.ts';
 import { createLedger, insertTokens } from '#stores/postgres/ledger.ts';
 import { createLogTenants } from '#stores/postgres/logs.ts';
@@ -169,6 +171,28 @@ describe('an event that comes after its month was dropped', () => {
     expect(await run()).toMatchObject({ dropped: ['2026-01-01'], events: 1, mismatches: 0 });
     expect(await months()).toEqual(['02', '03']);
     expect(await floor()).toBe(floorOf('2026-02'));
+  });
+
+  test('is found by queries at every moment: by its row, and by the archive once there is no row', async () => {
+    const critical = createCriticalEvents(app, contextKey);
+    const catalogue = createCatalogue(app, contextKey);
+    const { id } = lateOne.event;
+    const found = async () => {
+      const { events, hotFloor } = await critical.page(tenantA, {}, undefined, 10);
+      const { parts } = await catalogue.parts(tenantA, { from: 0, to: Date.now() }, undefined, 100);
+      expect(hotFloor).toBe(floorOf('2026-02'));
+      const isIn = (part: { readonly minId: string; readonly maxId: string }) => part.minId <= id && id <= part.maxId;
+      return [
+        events.some((event) => event.id === id),
+        parts.some(isIn),
+        (await critical.get(tenantA, id)) !== undefined,
+      ];
+    };
+    expect(await found()).toEqual([true, false, true]);
+    await archive(db, blocks, [lateOne]);
+    expect(await found()).toEqual([true, true, true]);
+    await run();
+    expect(await found()).toEqual([false, true, false]);
   });
 
   test('holds up no other month', async () => {
