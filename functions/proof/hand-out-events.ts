@@ -20,7 +20,7 @@ import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
 import { recordLook } from './look.ts';
 
 export interface HandOutPorts {
-  readonly eventExports: Pick<EventExports, 'get' | 'parts'>;
+  readonly eventExports: Pick<EventExports, 'get' | 'parts' | 'fail'>;
   readonly eventParts: Pick<EventParts, 'get' | 'link'>;
   readonly recorder: Recorder;
 }
@@ -38,7 +38,9 @@ export async function handOutEvents(
   stored: EventExport,
 ): Promise<HttpResponse> {
   const isStuck = stored.state === 'asked' && request.now.getTime() - stored.advancedAt.getTime() > stillMsMax;
-  const found: EventExport = isStuck ? { ...stored, state: 'failed', problem: 'internal' } : stored;
+  if (isStuck) await ports.eventExports.fail(stored.tenant, stored.id, 'internal', []);
+  // It may have come to its end at the last moment.
+  const found = isStuck ? (await ports.eventExports.get(stored.tenant, stored.id))! : stored;
   if (request.path.endsWith('/content')) return slice(ports, request, caller, at, found);
   if (found.state !== 'ready') {
     return {

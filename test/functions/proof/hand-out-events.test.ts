@@ -129,11 +129,15 @@ describe('its asker', () => {
     made.queue.messages.length = 0;
     const dayLater = { now: new Date(askedAt.getTime() + 86_400_001) };
     expect(await bodyOf(get(stuck, '', exporter, dayLater))).toMatchObject({ state: 'failed', problem: 'internal' });
-    expect(await bodyOf(get(stuck))).toMatchObject({ state: 'building' });
+    // From then on, for everybody; and what it would have been built with is forgotten.
+    expect(await bodyOf(get(stuck))).toMatchObject({ state: 'failed', problem: 'internal' });
+    expect((await made.stateOf(stuck)).plan).toBeUndefined();
+    const { id: broken } = await made.ask({ format: 'csv' });
+    made.queue.messages.length = 0;
     const unread = [{ why: 'archived', day: '2026-03-01', category: 'system' }] as const;
-    await made.ports.exports.fail(exporter.tenant, stuck, 'export_incomplete', unread);
-    expect(await bodyOf(get(stuck))).toMatchObject({ state: 'failed', problem: 'export_incomplete', unread });
-    expect(await codeOf(get(stuck, '/content'))).toBe('export_incomplete');
+    await made.ports.exports.fail(exporter.tenant, broken, 'export_incomplete', unread);
+    expect(await bodyOf(get(broken))).toMatchObject({ state: 'failed', problem: 'export_incomplete', unread });
+    expect(await codeOf(get(broken, '/content'))).toBe('export_incomplete');
   });
 });
 
