@@ -14,6 +14,7 @@ import { uuidv7 } from '#core/event/uuid.ts';
 import { segmentKey } from '#core/record/plan-segment.ts';
 import { putInCatalogue } from '#test/support/archived.ts';
 import type { TestPlatform } from '#test/support/platform.ts';
+import { readsArchive } from './archive-stories.ts';
 import { proofs } from './proof-stories.ts';
 import { archiveQueries } from './query-stories.ts';
 import { losses } from './rebuild-stories.ts';
@@ -56,6 +57,7 @@ export async function runStories(platform: TestPlatform, names: Names): Promise<
     await jobs(world, tenant.apiKey);
     await archived(world, tenant);
     await retention(world);
+    await readsArchive(world);
     await archiveQueries(world);
     await losses(world);
     await lostSegment(world, tenant.apiKey);
