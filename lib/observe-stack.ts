@@ -147,7 +147,21 @@ export class ObserveStack extends Stack {
       this.#alarm(id, told(name, 'Maximum', Duration.hours(6)), 1, reason);
       this.#alarm(`${id}Silent`, told(name, 'SampleCount', Duration.hours(6)), 1, 'Nobody looks', 3, true);
     }
-    for (const verb of [jobs.age, jobs.purge]) {
+    const compaction = 'docs/operating/archive.md';
+    const { compactEveryMinutes, compactAfterMinutes } = settings.archive;
+    this.#alarm(
+      'CompactFailed',
+      told('compactFailed', 'Maximum', Duration.hours(1)),
+      1,
+      `A tenant cannot be compacted: ${compaction}`,
+    );
+    // A tenant waits until it is looked for once more, and two hours are for the work.
+    const lateMs = (compactAfterMinutes + 2 * compactEveryMinutes + 120) * 60_000;
+    const oldest = told('uncompactedMs', 'Maximum', Duration.hours(1));
+    this.#alarm('CompactLate', oldest, lateMs, `Events wait too long for compaction: ${compaction}`, 2);
+    const looks = told('uncompacted', 'SampleCount', Duration.minutes(Math.max(60, compactEveryMinutes)));
+    this.#alarm('CompactSilent', looks, 1, 'Nobody looks for what has to be compacted', 3, true);
+    for (const verb of [jobs.age, jobs.purge, jobs.compactSweep, jobs.compact]) {
       this.#alarm(`${verb.function.node.id}Troubles`, troublesOf(verb), 1, `${verb.bundle} throws or is throttled`);
     }
   }
