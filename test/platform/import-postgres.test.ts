@@ -85,7 +85,7 @@ beforeAll(async () => {
     grant select on app.audit_logs to mover`);
   source = `postgres://mover:${password}@${db.host}:${db.port}/${db.database}`;
   writeFileSync(join(work, 'mapping.json'), JSON.stringify(mapping));
-}, 60_000);
+}, 300_000);
 afterAll(async () => {
   await platform?.end();
   await db?.ownerSql.unsafe('drop owned by mover; drop role mover');
@@ -114,7 +114,7 @@ async function killedAt(kind: string, lines: number, ...args: string[]): Promise
   expect(await over).toBeNull();
 }
 
-describe('an audit table moves in', () => {
+describe('an audit table moves in', { timeout: 90_000 }, () => {
   test('on trial: what its rows become, what is wrong with others, and nothing is sent', async () => {
     const ran = await run('--map', 'mapping.json', '--dry-run');
     expect(ran).toMatchObject({ code: 0 });
@@ -147,7 +147,7 @@ describe('an audit table moves in', () => {
     expect(told.there).toEqual(told.sent);
     expect(told.checksum).toBe(told.sent.checksum);
     expect(ran.code).toBe(0);
-  }, 60_000);
+  });
 
   test('each row is one event, as the mapping says', async () => {
     const asked = await platform.call('POST', '/v1/events/search', {
