@@ -115,7 +115,7 @@ export const exceptions: readonly Exception[] = [
   },
   {
     rule: /^Serverless-LambdaEventSourceMappingDestination$/,
-    path: /\/(Jobs|Record|Proof|Archive)\/\w+Mapping\/Resource$/,
+    path: /\/(Jobs|Record|Proof|Archive|Query)\/\w+Mapping\/Resource$/,
     expires: by,
     reason: 'SQS moves what fails by its redrive policy; a destination is for streams.',
   },
