@@ -24,6 +24,10 @@ export async function readsArchive({ ask, platform, s3, names }: World): Promise
   await platform.settled();
   const { state } = await ask(200, 'GET', `/v1/exports/${made.id}`, key);
   if (state !== 'ready') throw new Error(`the export of archived events is ${state}`);
+  const files = await ask(202, 'POST', '/v1/exports', key, { format: 'csv', actor: 'grace' });
+  await platform.settled();
+  const built = await ask(200, 'GET', `/v1/exports/${files.id}`, key);
+  if (built.state !== 'ready' || built.events !== 2) throw new Error(`archived events as files: ${built.state}`);
 
   const scopes = ['privacy:request', 'privacy:approve'];
   const { key: second } = await ask(201, 'POST', '/v1/keys', key, { name: 'privacy', scopes });
