@@ -12,7 +12,7 @@ const version = 1;
 const follows = 0;
 const apart = 1;
 const without = 2;
-/** A chunk has 16 blocks of at most 128 KiB; more than this was not written by us. */
+/** A chunk has 8 blocks of at most 256 KiB; more than this was not written by us. */
 const eventsMax = 2 ** 20;
 /** Runs may follow any leaf that is read, and stay whole numbers. */
 const leafMax = 2 ** 52;

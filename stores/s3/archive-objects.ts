@@ -49,7 +49,7 @@ export class S3ArchiveObjects implements ArchiveObjects {
 
   async write(file: NewFile, blocks: AsyncIterable<PlannedBlock> | Iterable<PlannedBlock>): Promise<IndexedFile> {
     const key = checked(archiveKey(file), isArchiveKey);
-    const gzip = new GzipWriter();
+    const gzip = new GzipWriter(8);
     const kept: WrittenBlock[] = [];
     const sum = new LinesSum();
     for await (const { text, digests, ...block } of blocks) {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { archiveBlockRawBytesMax } from '#core/archive/file.ts';
 import { LinesSum } from '#core/archive/lines-sum.ts';
 import {
   type ArchiveLine,
@@ -12,7 +13,6 @@ import {
 import { cutBlocks } from '#core/archive/plan.ts';
 import type { Event } from '#core/event/event.ts';
 import { keysOf, mayContain } from '#core/record/membership.ts';
-import { blockRawBytesMax } from '#core/record/segment.ts';
 import { eventAt } from '../../support/lines.ts';
 
 function archiveLine(event: Event, leaf?: number): ArchiveLine {
@@ -111,12 +111,12 @@ describe('grouping', () => {
 
 describe('cutting blocks', () => {
   test('keeps lines to the byte, cuts at the limit and finds every key again', async () => {
-    const large = archiveLine({ ...eventAt(5000), metadata: { text: 'ü'.repeat(70_000) } }, 77);
+    const large = archiveLine({ ...eventAt(5000), metadata: { text: 'ü'.repeat(140_000) } }, 77);
     const lines = [...sorted(all), large];
     const blocks = await Array.fromAsync(cutBlocks(batchesOf(lines)));
     expect(blocks.map(({ text }) => text).join('')).toBe(lines.map(({ text }) => `${text}\n`).join(''));
     const sizes = blocks.map(({ text }) => Buffer.byteLength(text));
-    expect(sizes.slice(0, -1).every((size) => size <= blockRawBytesMax)).toBe(true);
+    expect(sizes.slice(0, -1).every((size) => size <= archiveBlockRawBytesMax)).toBe(true);
     expect(blocks.at(-1)).toMatchObject({ events: 1, leaves: [77] });
     for (const block of blocks) {
       const events = block.text

@@ -1,6 +1,6 @@
 /** The guarantee: what cannot be read is named, everything else comes, and nothing is called complete that is not. */
 import { describe, expect, test } from 'vitest';
-import { archiveKey } from '#core/archive/file.ts';
+import { archiveKey, blocksPerChunk } from '#core/archive/file.ts';
 import type { Category } from '#core/event/event.ts';
 import { answer, type Budget } from '#functions/query/answer.ts';
 import { tenantA } from '#test/support/events.ts';
@@ -51,7 +51,7 @@ describe('a damaged block', () => {
     expect(page.events.map(({ id }) => id)).toEqual([eventOf(3).id, eventOf(1).id]);
     expect(page).toMatchObject({ complete: false, next: undefined });
     expect(page.gaps.damaged).toEqual([
-      { file: part.key, block: 33, bytes: `${hit!.offset}-${hit!.offset + hit!.bytes - 1}` },
+      { file: part.key, block: 2 * blocksPerChunk + 1, bytes: `${hit!.offset}-${hit!.offset + hit!.bytes - 1}` },
     ]);
   });
 

@@ -37,7 +37,7 @@ export const archiveLines = (events: number): ArchiveLine[] =>
     return { text, event, time: Date.parse(event.occurred_at), leaf: n % 10 === 3 ? undefined : 1000 + n, digest };
   });
 
-/** Blocks of so many events; 5000 make 24 blocks, which are two chunks. */
+/** Blocks of so many events; 5000 make 12 blocks, which are two chunks. */
 export const blocksOf = (lines: readonly ArchiveLine[]): Promise<PlannedBlock[]> => Array.fromAsync(cutBlocks([lines]));
 
 /** `freeze` moves an object to DEEP_ARCHIVE, as a lifecycle rule does. */
@@ -53,7 +53,7 @@ export function archiveObjectsContract(
     const object = await objects.read(file.key, 0, file.bytes);
     expect(gunzipSync(object).toString()).toBe(text);
     expect(createHash('sha256').update(object).digest('hex')).toBe(file.sha256);
-    expect(chunks.map((chunk) => chunk.blocks.length)).toEqual([16, blocks.length - 16]);
+    expect(chunks.map((chunk) => chunk.blocks.length)).toEqual([8, blocks.length - 8]);
     for (const [at, { offset, bytes, filter }] of chunks.flatMap((chunk) => chunk.blocks).entries()) {
       const read = await objects.read(file.key, offset, bytes);
       expect(inflateBlock(read, { key: file.key, offset })).toBe(blocks[at]!.text);
