@@ -5,6 +5,7 @@ const benches = [
   'accept',
   'write-critical',
   'write-bulk',
+  'compact',
   'query',
   'query-archive',
   'export',

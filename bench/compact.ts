@@ -35,7 +35,7 @@ async function compactAll(folder: string, events: number) {
 // A process of its own, whose memory nothing else has used.
 const [, , mode, measured] = process.argv;
 if (mode === '--measure') {
-  await compactAll(measured!, 50_000);
+  await compactAll(measured!, 20_000);
   console.log(process.resourceUsage().maxRSS);
   process.exit();
 }
@@ -59,7 +59,7 @@ async function parquetBytes(folder: string, lines: Buffer): Promise<number> {
 
 const folder = mkdtempSync(join(tmpdir(), 'trailkeep-compact-'));
 try {
-  const events = full ? 400_000 : 100_000;
+  const events = full ? 400_000 : 50_000;
   for (const sealed of [false, true]) {
     const own = join(folder, sealed ? 'sealed' : 'clear');
     await writeSegments(own, { events, batch: 7_000, sealed });
@@ -118,7 +118,7 @@ try {
     );
   }
 
-  const sizes = full ? [200_000, 800_000] : [100_000, 300_000];
+  const sizes = full ? [100_000, 800_000] : [40_000, 160_000];
   const peaks: Line[] = [];
   for (const size of sizes) {
     const own = join(folder, `memory-${size}`);
@@ -129,7 +129,7 @@ try {
     if (!Number(stdout)) throw new Error(stderr);
     const first = peaks[0];
     peaks.push({
-      path: `peak memory, ${size.toLocaleString('en-GB')} events in steps of 50,000`,
+      path: `peak memory, ${size.toLocaleString('en-GB')} events in steps of 20,000`,
       figure: Number(stdout) / 1024,
       unit: 'MiB',
       ...(first ? { against: { name: first.path.split(',')[1]!.trim(), figure: first.figure } } : {}),
