@@ -6,7 +6,9 @@
  */
 import type { ArchiveChunk } from '#core/archive/file.ts';
 import type { ArchiveLine, LineBatches } from '#core/archive/merge.ts';
+import { Archived } from '#core/archive/ports.ts';
 import type { Category, Event, Tier } from '#core/event/event.ts';
+import { Damaged } from '#core/query/ports.ts';
 import { keyOf, mayContain } from '#core/record/membership.ts';
 import type { CompactPorts } from './compact-ports.ts';
 
@@ -117,8 +119,19 @@ export class ArchivedAlready {
   }
 
   async #leavesOf(chunk: ArchiveChunk, at: number): Promise<ReadonlyMap<string, number | undefined>> {
-    const [text] = await this.#ports.blocks.read(chunk, [chunk.blocks[at]!]);
-    const lines = text!.slice(0, -1).split('\n');
+    const text = await this.#textOf(chunk, at);
+    if (text === undefined) return new Map();
+    const lines = text.slice(0, -1).split('\n');
     return new Map(lines.map((line, n) => [(JSON.parse(line) as Event).id, chunk.leaves[at]![n]]));
+  }
+  /** Undefined when it has to be restored, or cannot be read: then the line stays, and nothing waits for days. */
+  async #textOf(chunk: ArchiveChunk, at: number): Promise<string | undefined> {
+    try {
+      const [text] = await this.#ports.blocks.read(chunk, [chunk.blocks[at]!]);
+      return text;
+    } catch (error) {
+      if (error instanceof Archived || error instanceof Damaged) return undefined;
+      throw error;
+    }
   }
 }

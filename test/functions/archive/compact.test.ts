@@ -7,6 +7,7 @@ import { gunzipSync } from 'node:zlib';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import type { Sql } from 'postgres';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { Archived } from '#core/archive/ports.ts';
 import type { Event, EventInput, Tier } from '#core/event/event.ts';
 import { purgeAction } from '#core/proof/purge.ts';
 import { planSegment } from '#core/record/plan-segment.ts';
@@ -176,6 +177,27 @@ describe('compaction', () => {
     // What stayed has the smaller leaf.
     const left = (await filesOf()).map(({ minLeaf, maxLeaf }) => [minLeaf!, maxLeaf!]);
     expect(Math.max(...left.map(([, max]) => max!))).toBeLessThan(26);
+  });
+
+  test('a copy of what has left for Deep Archive stays, and nobody waits for a restore', async () => {
+    await commit(events(0, 10));
+    await run();
+    await commit(events(5, 12));
+    const real = ports();
+    const frozen: CompactQueuePorts = {
+      ...real,
+      blocks: {
+        read: async (part, blocks) => {
+          if (isOld(part.key)) throw new Archived(part.key);
+          return real.blocks.read(part, blocks);
+        },
+      },
+    };
+    const old = new Set((await filesOf()).map(({ key }) => key));
+    const isOld = (key: string) => old.has(key);
+    expect(await compactTenant(frozen, tenantA, new Date(now.getTime() + hour))).toBe(true);
+    expect(await linesOf()).toHaveLength(17);
+    expect(told).toEqual([]);
   });
 
   test('a segment that nothing new is in moves the tenant on without a file', async () => {
