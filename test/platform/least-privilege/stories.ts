@@ -15,6 +15,7 @@ import { segmentKey } from '#core/record/plan-segment.ts';
 import { putInCatalogue } from '#test/support/archived.ts';
 import type { TestPlatform } from '#test/support/platform.ts';
 import { readsArchive } from './archive-stories.ts';
+import { compacted } from './compact-stories.ts';
 import { proofs } from './proof-stories.ts';
 import { archiveQueries } from './query-stories.ts';
 import { losses } from './rebuild-stories.ts';
@@ -60,6 +61,7 @@ export async function runStories(platform: TestPlatform, names: Names): Promise<
     await readsArchive(world);
     await archiveQueries(world);
     await losses(world);
+    await compacted(world);
     await lostSegment(world, tenant.apiKey);
     await lostDocuments(world);
   } finally {
