@@ -3,7 +3,16 @@ import { Construct } from 'constructs';
 import { type DataStack, proofTimeoutSeconds } from '../data-stack.ts';
 import { speaksPostgres } from '../parts/database-env.ts';
 import { type Inside, makeVerb, type Place, type Verb } from '../parts/function.ts';
-import { addCosignatures, consume, openFields, readArchive, readLogs, readObjects, send, writeObjects } from '../parts/grants.ts';
+import {
+  addCosignatures,
+  consume,
+  openFields,
+  readArchive,
+  readLogs,
+  readObjects,
+  send,
+  writeObjects,
+} from '../parts/grants.ts';
 import { mapQueue } from '../parts/mapping.ts';
 import { makeRecover, makeSeal, makeSealSweep, makeVerify } from './sealing.ts';
 
