@@ -2,7 +2,7 @@
  * Plans the blocks of an archive file: see planSegment for those of a segment.
  *
  * Lines stay in the order of time. Sorting those of one chunk by actor saves 2.4 % of the file (3.3 % with its index;
- * bench/compact.ts), and the newest page of a tenant would then read the 8 blocks of a chunk instead of one.
+ * docs/internals/performance.md), and the newest page of a tenant would then read the 8 blocks of a chunk instead of one.
  */
 import { filterOfEvents } from '../record/membership.ts';
 import { utf8Bytes } from '../record/plan-segment.ts';
