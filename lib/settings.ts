@@ -150,7 +150,9 @@ const prod: Settings = {
     compactEveryMinutes: 60,
     compactAfterMinutes: 180,
     feedDays: 35,
-    objectLock: { segmentDays: 7, archiveDays: 365 },
+    // The shortest class of retention is 90 days, and what is locked longer than it may be kept cannot expire. A merge leaves
+    // its sources locked too: so long they are paid for beside the file that took their place.
+    objectLock: { segmentDays: 7, archiveDays: 35 },
   },
   athena: { scanBytesMax: 100 * 1024 ** 3 },
   aurora: { minAcu: 0.5, maxAcu: 16, readers: 1, reads, backupDays: 35 },
