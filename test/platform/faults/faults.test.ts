@@ -59,13 +59,14 @@ beforeAll(async () => {
   await prepareTemplate(postgres);
   database = await testDatabase('faults', postgres);
   cloud = await startCloud({ folder: join(folder, 'cloud') });
-  for (const bucket of ['control', 'segments']) cloud.s3.createBucket(bucket, { versioning: true });
+  for (const bucket of ['control', 'segments', 'archive']) cloud.s3.createBucket(bucket, { versioning: true });
   const queues = Object.fromEntries(
     ['critical', 'bulk', 'dead'].map((name) => [name, cloud.sqs.createQueue(name, { VisibilityTimeout: '3' })]),
   );
   Object.assign(process.env, cloud.env, database.env, {
     CONTROL_BUCKET: 'control',
     SEGMENTS_BUCKET: 'segments',
+    ARCHIVE_BUCKET: 'archive',
     CRITICAL_QUEUE_URL: queues.critical,
     BULK_QUEUE_URL: queues.bulk,
     DEAD_LETTER_QUEUE_URL: queues.dead,
