@@ -1,5 +1,6 @@
 /** What the pages of an answer could not read, for a person: once each, however many pages named it. */
-import type { ArchivedDay, DamagedBlock, EventPage } from '#client/answers.ts';
+import type { EventPage } from '#client/answers.ts';
+import type { ArchivedDay, DamagedBlock } from '#core/query/gaps.ts';
 
 /** More lines than this scroll away what was found. */
 const linesMax = 12;

@@ -3,6 +3,7 @@ import type { CatalogueRule, Scope } from '#core/access/access.ts';
 import type { Category, Crud, DataClass, JsonObject, OutcomeResult, Severity, Tier } from '#core/event/event.ts';
 import type { ShownEvent } from '#core/privacy/open.ts';
 import type { ProcessingStatements } from '#core/privacy/package.ts';
+import type { ArchivedDay, DamagedBlock } from '#core/query/gaps.ts';
 
 /** One event is durable. */
 export interface Receipt {
@@ -89,23 +90,6 @@ export interface EventPage {
   readonly hints?: readonly string[];
   /** Kinds of events that are there and not shown, because they were not asked for by name. */
   readonly left_out?: readonly string[];
-}
-
-export interface ArchivedDay {
-  /** One of the two: `2026-03-01`, or `2026-03` where days are too small to stand alone. */
-  readonly day?: string;
-  readonly month?: string;
-  readonly category: string;
-  /** Events that may be asked for, and compressed bytes of the blocks they are in. */
-  readonly events: number;
-  readonly bytes: number;
-}
-
-export interface DamagedBlock {
-  readonly file: string;
-  readonly block: number;
-  /** First and last byte in the file: `1024-20479`. */
-  readonly bytes: string;
 }
 
 interface BulkSource {

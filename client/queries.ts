@@ -1,6 +1,7 @@
 /** Questions to the whole archive: asked, watched, and read page by page. */
 import type { ShownEvent } from '#core/privacy/open.ts';
-import type { ArchivedDay, EventFilter } from './answers.ts';
+import type { ArchivedDay } from '#core/query/gaps.ts';
+import type { EventFilter } from './answers.ts';
 import { TrailkeepError } from './error.ts';
 import { query } from './read-events.ts';
 import type { Transport } from './transport.ts';

@@ -16,8 +16,7 @@ import {
 import { archiveIndexKey, archiveKey } from '#core/archive/file.ts';
 import { LinesSum } from '#core/archive/lines-sum.ts';
 import type { PlannedBlock } from '#core/archive/plan.ts';
-import { Archived, type ArchiveObjects, type StorageClass, type StoredState } from '#core/archive/ports.ts';
-import { Damaged } from '#core/query/ports.ts';
+import type { ArchiveObjects, StorageClass, StoredState } from '#core/archive/ports.ts';
 import { Missing } from '#core/record/ports.ts';
 import { nameOf, reach, statusOf } from '../aws/clients.ts';
 import {
@@ -32,6 +31,7 @@ import {
 import { listKeys } from './list-keys.ts';
 import { checked, isArchiveKey } from './names.ts';
 import { putOnce } from './put-once.ts';
+import { readRange } from './read-range.ts';
 import { GzipWriter } from './seekable-gzip.ts';
 
 const place = 'S3 archive';
@@ -74,20 +74,7 @@ export class S3ArchiveObjects implements ArchiveObjects {
 
   async read(key: string, offset: number, bytes: number): Promise<Uint8Array> {
     checked(key, isArchiveKey);
-    const Range = `bytes=${offset}-${offset + bytes - 1}`;
-    const body = await reach(place, async () => {
-      try {
-        const answer = await this.#client.send(new GetObjectCommand({ Bucket: this.#bucket, Key: key, Range }));
-        return await answer.Body!.transformToByteArray();
-      } catch (error) {
-        if (isGone(error)) throw new Missing(key, { cause: error });
-        if (nameOf(error) === 'InvalidObjectState') throw new Archived(key, error);
-        if (statusOf(error) === 416) throw new Damaged(key, `it ends before ${Range}`, error);
-        throw error;
-      }
-    });
-    if (body.length !== bytes) throw new Damaged(key, `${Range} has only ${body.length} bytes`);
-    return body;
+    return readRange(this.#client, place, { Bucket: this.#bucket, Key: key, offset, bytes });
   }
 
   async index(key: string): Promise<IndexedFile | undefined> {

@@ -8,14 +8,14 @@
 import { createHash } from 'node:crypto';
 import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3';
 import type { Event } from '#core/event/event.ts';
-import { Damaged } from '#core/query/ports.ts';
 import type { EventLine } from '#core/record/envelope.ts';
 import { segmentPrefix } from '#core/record/plan-segment.ts';
-import { Missing, type Segments } from '#core/record/ports.ts';
+import type { Segments } from '#core/record/ports.ts';
 import type { Segment, SegmentPlan } from '#core/record/segment.ts';
 import { nameOf, reach, statusOf } from '../aws/clients.ts';
 import { checked, isSegmentKey } from './names.ts';
 import { putOnce } from './put-once.ts';
+import { readRange } from './read-range.ts';
 import { compress, inflateBlock } from './seekable-gzip.ts';
 import { decodeSidecar, encodeSidecar, segmentOf, sidecarKey } from './segment-index.ts';
 
@@ -47,19 +47,7 @@ export class S3Segments implements Segments {
 
   async read(key: string, offset: number, bytes: number): Promise<Uint8Array> {
     checked(key, isSegmentKey);
-    const Range = `bytes=${offset}-${offset + bytes - 1}`;
-    const body = await reach(place, async () => {
-      try {
-        const answer = await this.#client.send(new GetObjectCommand({ Bucket: this.#bucket, Key: key, Range }));
-        return await answer.Body!.transformToByteArray();
-      } catch (error) {
-        if (nameOf(error) === 'NoSuchKey' || statusOf(error) === 404) throw new Missing(key, { cause: error });
-        if (statusOf(error) === 416) throw new Damaged(key, `it ends before ${Range}`, error);
-        throw error;
-      }
-    });
-    if (body.length !== bytes) throw new Damaged(key, `${Range} has only ${body.length} bytes`);
-    return body;
+    return readRange(this.#client, place, { Bucket: this.#bucket, Key: key, offset, bytes });
   }
 
   async load(key: string): Promise<{ readonly segment: Segment; readonly lines: readonly EventLine[] } | undefined> {
