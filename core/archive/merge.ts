@@ -43,10 +43,12 @@ export function compareLines(a: ArchiveLine, b: ArchiveLine): number {
 }
 
 /**
- * Merges runs, each of them in the order of `compareLines`, and tells `dropped` of every line whose event went by already.
+ * Merges runs, each of them in the order of `compareLines`, and tells `dropped` of every line that repeats an event.
  *
- * Of an event's copies with one time the one with the smallest leaf stays. A producer may send an id again with another
- * time: then the copy with the earlier time stays. Runs out of order lose nothing; what comes out is then out of order too.
+ * Of an event's copies the one that was committed first stays, whatever the others say. Producers choose ids: who may write
+ * could otherwise send a copy with an earlier time, or of a category that sorts before, and have what was there first
+ * dropped. Where such a copy comes out before the first one, both stay. Runs out of order lose nothing; what comes out is
+ * then out of order too.
  */
 export async function* mergeRuns(
   runs: readonly LineBatches[],
@@ -59,13 +61,16 @@ export async function* mergeRuns(
     const opened = await Promise.all(some.map(advance));
     for (const [index, isOpen] of opened.entries()) if (isOpen) heap.push(some[index]!);
   }
-  const ids = new Set<string>();
+  /** By id: the smallest leaf that came out. */
+  const kept = new Map<string, number>();
   let batch: ArchiveLine[] = [];
   for (let first = heap.first; first; first = heap.first) {
     const line = first.lines[first.at]!;
-    if (ids.has(line.event.id)) dropped(line);
+    const before = kept.get(line.event.id);
+    const leaf = line.leaf ?? -1;
+    if (before !== undefined && before <= leaf) dropped(line);
     else {
-      ids.add(line.event.id);
+      kept.set(line.event.id, leaf);
       batch.push(line);
       if (batch.length === batchLines) {
         yield batch;

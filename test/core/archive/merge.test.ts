@@ -58,16 +58,20 @@ describe('merging runs', () => {
     expect(dropped.map(({ leaf }) => leaf)).toEqual([4, 7, 9]);
   });
 
-  test('an id that comes again with another time or category stays once', async () => {
+  test('an id that comes again with a later time goes', async () => {
     const again = { ...eventAt(1), occurred_at: eventAt(50).occurred_at };
-    const moved = { ...eventAt(1), category: 'system' } as const;
-    const { lines, dropped } = await mergeAll([
-      [[archiveLine(again, 1)]],
-      [[archiveLine(eventAt(1), 2)]],
-      [[archiveLine(moved, 3)]],
-    ]);
-    expect(lines).toHaveLength(1);
-    expect(dropped).toHaveLength(2);
+    const { lines, dropped } = await mergeAll([[[archiveLine(eventAt(1), 1)]], [[archiveLine(again, 2)]]]);
+    expect(lines.map(({ leaf }) => leaf)).toEqual([1]);
+    expect(dropped.map(({ leaf }) => leaf)).toEqual([2]);
+  });
+
+  test('whoever sends an id again cannot have the first one dropped', async () => {
+    const first = archiveLine(eventAt(50), 1);
+    const earlier = { ...eventAt(50), occurred_at: eventAt(1).occurred_at };
+    const before = { ...eventAt(50), category: 'api_calls' } as const;
+    const { lines, dropped } = await mergeAll([[[first]], [[archiveLine(earlier, 2)]], [[archiveLine(before, 3)]]]);
+    expect(lines).toContain(first);
+    expect(dropped).not.toContain(first);
   });
 
   test('a run that is out of order loses nothing', async () => {

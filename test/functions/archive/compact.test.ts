@@ -222,7 +222,21 @@ describe('compaction', () => {
 
   test('of two at once one wins, and what the other wrote is gone', async () => {
     await commit(events(0, 50));
-    const both = await Promise.all([1, 2].map(() => compactStep(ports(), tenantA, () => 'standard')));
+    // Each knows what is to be done before either has done it.
+    let looked = 0;
+    const { promise: bothLooked, resolve } = Promise.withResolvers<void>();
+    const own = ports();
+    const meeting = {
+      ...own.ledger,
+      parts: async (...asked: Parameters<typeof own.ledger.parts>) => {
+        const parts = await own.ledger.parts(...asked);
+        if (++looked === 2) resolve();
+        await bothLooked;
+        return parts;
+      },
+    };
+    const step = () => compactStep({ ...own, ledger: meeting }, tenantA, () => 'standard');
+    const both = await Promise.all([step(), step()]);
     expect(both.map(({ outcome }) => outcome).toSorted()).toEqual(['done', 'raced']);
     expect(await linesOf()).toHaveLength(50);
     const known = new Set((await filesOf()).map(({ key }) => key));
