@@ -1,6 +1,9 @@
 /**
  * The merge of several sources into one page, newest first by (occurred_at, id), each event once.
  *
+ * An event is known by its position and not by its id alone. Producers choose ids: of two events sent under one id at
+ * different times a page would else show the one that is read first, and two pages would show both.
+ *
  * Sources are read piecemeal. Each has a frontier: all it holds before that position was offered. An event
  * may leave once it lies at or before every frontier: nothing newer can come any more.
  */
@@ -15,6 +18,7 @@ export const end: Position = { time: Number.NEGATIVE_INFINITY, id: '' };
 export const beforeTime = (time: number): Position => ({ time, id: 'ffffffff-ffff-ffff-ffff-ffffffffffff' });
 
 export const positionOf = (event: Event): Position => ({ time: Date.parse(event.occurred_at), id: event.id });
+const nameOf = ({ time, id }: Position): string => `${time}_${id}`;
 
 /** Negative when `a` comes first, that is when it is newer. */
 export function comparePositions(a: Position, b: Position): number {
@@ -39,7 +43,7 @@ export class Merge {
   last: Position | undefined;
   readonly #after: Position;
   readonly #limit: number;
-  readonly #ids = new Set<string>();
+  readonly #taken = new Set<string>();
   /** All sources have passed it. */
   #proven: Position = start;
   /** Offered and not yet proven, in order; never more than the page can still take, and one to know of more. */
@@ -65,14 +69,14 @@ export class Merge {
    */
   offer(event: Event): void {
     const at = positionOf(event);
-    if (comparePositions(at, this.#after) <= 0 || this.#ids.has(event.id)) return;
+    if (comparePositions(at, this.#after) <= 0 || this.#taken.has(nameOf(at))) return;
     if (comparePositions(at, this.#proven) <= 0) return;
     const room = this.#limit - this.page.length + 1;
     const worst = this.#waiting.at(-1);
     if (this.#waiting.length >= room) {
       if (!worst || comparePositions(at, worst.at) >= 0) return;
       this.#waiting.pop();
-      this.#ids.delete(worst.event.id);
+      this.#taken.delete(nameOf(worst.at));
     }
     let low = 0;
     let high = this.#waiting.length;
@@ -82,7 +86,7 @@ export class Merge {
       else high = middle;
     }
     this.#waiting.splice(low, 0, { at, event });
-    this.#ids.add(event.id);
+    this.#taken.add(nameOf(at));
   }
 
   /** Lets go what lies at or before the position that all sources have passed, until the page is full. */

@@ -8,7 +8,7 @@
  * transaction that adds files (sql/migrations/0012_archive.sql). Pages of one version are pages of one list. When the
  * version has changed, the list begins again at the frontier: every event that was there when the question began and
  * lies before the frontier was offered already, and every other one is in the new list, whatever part it is in now.
- * What is read twice that way is one event to Merge, which goes by ids. Objects that a flip took out of the catalogue
+ * What is read twice that way is one event to Merge, which goes by positions. Objects that a flip took out of the catalogue
  * stay for at least an hour, so a block of the old list can be read to the end.
  */
 import type { Event } from '#core/event/event.ts';
