@@ -1227,6 +1227,7 @@ end $function$
 alter function sec.ctx_tenants() owner to trailkeep_owner;
 grant execute on function sec.ctx_tenants() to trailkeep_app;
 grant execute on function sec.ctx_tenants() to trailkeep_archiver;
+grant execute on function sec.ctx_tenants() to trailkeep_loader;
 grant execute on function sec.ctx_tenants() to trailkeep_purger;
 grant execute on function sec.ctx_tenants() to trailkeep_recovery;
 grant execute on function sec.ctx_tenants() to trailkeep_sealer;

@@ -1,0 +1,93 @@
+/** Runs of jobs: the words that verbs, stores and readers share. */
+import type { JsonObject } from '../event/event.ts';
+
+/** What a job can do. Each kind has a queue of its own and one verb that works it off. */
+export const jobKinds = [
+  'etl',
+  'refresh',
+  'forecast',
+  'compare',
+  'report',
+  'export',
+  'retention',
+  'verify',
+  'custom-webhook',
+] as const;
+export type JobKind = (typeof jobKinds)[number];
+
+/** `queued` until its first part begins; `refused` when it came while another run of its job was under way. */
+export const runStates = ['queued', 'running', 'succeeded', 'failed', 'refused'] as const;
+export type RunState = (typeof runStates)[number];
+
+/** The part that every run begins with: it does the work, or makes the parts that do. */
+export const firstPart = 'plan';
+
+/** Rows in, rows stored, rows put aside. */
+export interface RowCounts {
+  readonly read: number;
+  readonly written: number;
+  readonly rejected: number;
+}
+export const noRows: RowCounts = { read: 0, written: 0, rejected: 0 };
+
+/** What is sent to a kind's queue. `answer` comes from where a part had asked outside. It holds nothing secret. */
+export interface PartMessage {
+  readonly v: 1;
+  readonly tenant: string;
+  readonly run: string;
+  readonly part: string;
+  readonly answer?: JsonObject;
+}
+
+/** A part of a run, as the verb of its kind gets it. Lease and attempts are counted; nobody else works on it. */
+export interface Task {
+  readonly tenant: string;
+  readonly run: string;
+  readonly job: string;
+  readonly kind: JobKind;
+  readonly part: string;
+  /** 1 the first time. */
+  readonly attempt: number;
+  readonly scheduledFor: Date;
+  /** The job's settings as they were when the run began. */
+  readonly config: JsonObject;
+  /** Where an earlier call stopped. */
+  readonly position?: JsonObject;
+  readonly answer?: JsonObject;
+  /** The verb stops before that and says `more`. */
+  readonly until: Date;
+}
+
+/** How a call ended that did not fail. Counts add up over calls and parts. */
+export type Outcome =
+  /** The part is over. `parts` are to be done as well; those that are there already stay as they are. */
+  | {
+      readonly is: 'done';
+      readonly rows?: RowCounts;
+      readonly parts?: readonly string[];
+      /** Laid over the run's result, key by key. */
+      readonly result?: JsonObject;
+    }
+  /** Time is over before the part is: it is called again at once, with this position. */
+  | { readonly is: 'more'; readonly position: JsonObject; readonly rows?: RowCounts }
+  /** Something outside was asked, which sends the part with its answer; when none comes until then, the part is tried again. */
+  | { readonly is: 'away'; readonly until: Date; readonly position?: JsonObject };
+
+/**
+ * Why a part cannot be done: a stable code and a sentence that a person of the tenant may read. `again`: it may go better
+ * later, after the job's back-off; otherwise the part has failed. Everything else that a verb throws is tried again, and
+ * told of as `internal_error`.
+ */
+export class RunFault extends Error {
+  override readonly name = 'RunFault';
+  readonly code: string;
+  readonly again: boolean;
+  /** The source names a time before which it does not want to be asked. */
+  readonly notBefore: Date | undefined;
+  constructor(code: string, sentence: string, options: { readonly again?: boolean; readonly notBefore?: Date } = {}) {
+    super(sentence);
+    this.code = code;
+    this.again = options.again ?? false;
+    this.notBefore = options.notBefore;
+  }
+}

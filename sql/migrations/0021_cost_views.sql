@@ -1,0 +1,2 @@
+-- What dashboards ask often, summed beforehand.
+set local role trailkeep_owner;
