@@ -88,3 +88,15 @@ export interface Schedules {
   /** Makes the job's schedule, or what is there into it; a disabled or deleted job has none. Safe to repeat. */
   put(job: Job): Promise<void>;
 }
+
+/**
+ * What tenants gave us to sign in with elsewhere, by the id of the source or job that it is for. Every method rejects with
+ * `Unavailable` when the place is down. Only functions outside the network read; nobody shows, logs or sends a secret.
+ */
+export interface TenantSecrets {
+  /** Durable on return; takes the place of what was there. At most 4 096 characters. */
+  put(tenant: string, id: string, secret: string): Promise<void>;
+  get(tenant: string, id: string): Promise<string | undefined>;
+  /** Safe to repeat. */
+  remove(tenant: string, id: string): Promise<void>;
+}
