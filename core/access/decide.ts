@@ -118,7 +118,12 @@ const candidates = ({ grants, at }: Asking, permission: OwnPermission): readonly
       (grant.until === undefined || at.now.getTime() < grant.until),
   );
 
-const matterTypes = { assignment: 'Assignment', request: 'Request', break_glass: 'BreakGlass' } as const;
+const matterTypes = {
+  assignment: 'Assignment',
+  request: 'Request',
+  break_glass: 'BreakGlass',
+  override: 'Override',
+} as const;
 const principalTypes = { key: 'Key', person: 'Person', service: 'Service' } as const;
 const uid = (type: string, id: string): EntityUid => ({ type: `Trailkeep::${type}`, id });
 const permissionUids = new Map<string, readonly EntityUid[]>([

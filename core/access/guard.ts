@@ -24,6 +24,12 @@ export const ownPermissions = [
   'retention:read',
   'retention:manage',
   'archive:restore',
+  'jobs:read',
+  'jobs:manage',
+  'costs:read',
+  'costs:manage',
+  'costs:override',
+  'costs:approve',
 ] as const;
 export type OwnPermission = (typeof ownPermissions)[number];
 
@@ -39,7 +45,7 @@ export interface Sight {
 
 /** What a permission is used on, where separation of duties looks at it: something that is about `user`, or was begun by it. */
 export interface Matter {
-  readonly kind: 'assignment' | 'request' | 'break_glass';
+  readonly kind: 'assignment' | 'request' | 'break_glass' | 'override';
   /** As `principalName` of core/access/decide.ts gives it. */
   readonly user: string;
 }

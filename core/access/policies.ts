@@ -17,8 +17,8 @@ namespace Trailkeep {
 
   // A tenant's trail as a whole: what most permissions are about.
   entity Trail = { tenant: String };
-  // Something about somebody: an assignment to "user", a request or a break-glass of "user".
-  entity Assignment, Request, BreakGlass = { tenant: String, user: String };
+  // Something about somebody: an assignment to "user"; a request, a break-glass or a proposed override of "user".
+  entity Assignment, Request, BreakGlass, Override = { tenant: String, user: String };
   // The events of one category and data class, and one field group of them.
   entity Events = { tenant: String, category: String, data_class: String };
   entity Fields = { tenant: String, category: String, data_class: String, group: String };
@@ -47,7 +47,7 @@ namespace Trailkeep {
   };
 
   action ${ownPermissions.map((name) => `"${name}"`).join(', ')}
-    appliesTo { principal: [Key, Person, Service], resource: [Trail, Assignment, Request, BreakGlass], context: Circumstances };
+    appliesTo { principal: [Key, Person, Service], resource: [Trail, Assignment, Request, BreakGlass, Override], context: Circumstances };
   // Whether events of a kind are there at all for the principal.
   action "see" appliesTo { principal: [Key, Person, Service], resource: [Events], context: Circumstances };
   // Whether a field group is decrypted: in the usual view, or lifted by fields:unmask or a break-glass.
@@ -140,6 +140,10 @@ const invariants = {
 
   'nobody reviews their own break-glass': `
     forbid (principal, action == Trailkeep::Action::"breakglass:review", resource is Trailkeep::BreakGlass)
+    when { resource.user == principal.user };`,
+
+  'nobody approves their own override': `
+    forbid (principal, action == Trailkeep::Action::"costs:approve", resource is Trailkeep::Override)
     when { resource.user == principal.user };`,
 
   // 45 CFR 164.502(b), PCI DSS 7.2: health and card data are read for something, or not at all.

@@ -53,6 +53,8 @@ const templates: readonly Role[] = [
       grant('retention:read'),
       grant('retention:manage'),
       grant('archive:restore'),
+      grant('jobs:read'),
+      grant('costs:read'),
     ],
   },
   {
@@ -60,7 +62,13 @@ const templates: readonly Role[] = [
     name: 'Auditor',
     description: 'Checks the trail without trusting us: proofs and exports, persons as pseudonyms.',
     inherits: ['trailkeep:viewer'],
-    grants: [grant('proofs:read'), grant('exports:create'), grant('retention:read')],
+    grants: [
+      grant('proofs:read'),
+      grant('exports:create'),
+      grant('retention:read'),
+      grant('jobs:read'),
+      grant('costs:read'),
+    ],
   },
   {
     id: 'trailkeep:privacy-officer',
@@ -95,9 +103,29 @@ const templates: readonly Role[] = [
     grants: [grant('access:check'), grant('breakglass:use')],
   },
   {
+    id: 'trailkeep:finops',
+    name: 'FinOps',
+    description: 'Loads usage and costs, sets prices, sees figures, and proposes corrections. Sees no events.',
+    inherits: [],
+    grants: [
+      grant('costs:read'),
+      grant('costs:manage'),
+      grant('costs:override'),
+      grant('jobs:read'),
+      grant('jobs:manage'),
+    ],
+  },
+  {
+    id: 'trailkeep:finance',
+    name: 'Finance',
+    description: 'Answers for the figures: sees them, and decides on corrections that others proposed. Sees no events.',
+    inherits: [],
+    grants: [grant('costs:read'), grant('costs:approve'), grant('jobs:read')],
+  },
+  {
     id: 'trailkeep:admin',
     name: 'Administrator',
-    description: 'Manages keys, policy, roles and assignments. Sees that things happen, and nobody in it.',
+    description: 'Manages keys, policy, roles, assignments and jobs. Sees that things happen, and nobody in it.',
     inherits: ['trailkeep:viewer'],
     grants: [
       grant('keys:manage'),
@@ -105,6 +133,8 @@ const templates: readonly Role[] = [
       grant('access:manage'),
       grant('access:check'),
       grant('retention:read'),
+      grant('jobs:read'),
+      grant('jobs:manage'),
     ],
   },
 ];

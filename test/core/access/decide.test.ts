@@ -77,12 +77,13 @@ describe('a permission', () => {
   test('is not used on what is one’s own, where duties are separate', () => {
     const all = asking([grant('*')]);
     const on = (
-      permission: 'access:manage' | 'privacy:approve' | 'breakglass:review',
-      kind: 'assignment' | 'request' | 'break_glass',
+      permission: 'access:manage' | 'privacy:approve' | 'breakglass:review' | 'costs:approve',
+      kind: 'assignment' | 'request' | 'break_glass' | 'override',
     ) => ['ann', 'bob'].map((user) => decide(cedar, all, permission, { kind, user }).allowed);
     expect(on('access:manage', 'assignment')).toEqual([false, true]);
     expect(on('privacy:approve', 'request')).toEqual([false, true]);
     expect(on('breakglass:review', 'break_glass')).toEqual([false, true]);
+    expect(on('costs:approve', 'override')).toEqual([false, true]);
   });
 
   test('is handed on only when it is held without bounds', () => {

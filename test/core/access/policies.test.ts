@@ -94,7 +94,7 @@ const drawn: fc.Arbitrary<Drawn> = fc
     who: fc.record({ tenant, user }),
     about: fc.record({ tenant, user }),
     permission: fc.constantFrom(...ownPermissions),
-    thing: fc.constantFrom('Trail', 'Assignment', 'Request', 'BreakGlass', 'Events', 'Fields'),
+    thing: fc.constantFrom('Trail', 'Assignment', 'Request', 'BreakGlass', 'Override', 'Events', 'Fields'),
     view: fc.constantFrom('show', 'unmask'),
     category: fc.constantFrom(...categories),
     dataClass: fc.constantFrom(...dataClasses),
@@ -149,6 +149,7 @@ describe('what no role can lift', () => {
       if (principal.tenant !== resource.tenant) return false;
       if (type === 'Assignment' && action === 'access:manage' && own) return false;
       if (type === 'Request' && action === 'privacy:approve' && own) return false;
+      if (type === 'Override' && action === 'costs:approve' && own) return false;
       if (type === 'BreakGlass' && action === 'breakglass:review' && own) return false;
       const guarded = resource.data_class === 'phi' || resource.data_class === 'chd';
       return type !== 'Fields' || !guarded || resource.group === 'what' || request.context.purpose !== undefined;
