@@ -37,6 +37,8 @@ export const exportTimeoutSeconds = 300;
 export const restoreTimeoutSeconds = 120;
 /** Compaction: finding tenants, and compacting one. */
 export const archiveTimeoutSeconds = { sweep: 300, compact: 900 };
+/** A call that does a part of a run, one that asks a source outside, and one that calls a tenant's webhook. */
+export const jobTimeoutSeconds = { part: 900, fetch: 900, call: 60 };
 const databaseName = 'trailkeep';
 
 export class DataStack extends Stack {
@@ -74,6 +76,16 @@ export class DataStack extends Stack {
   readonly proofDead: Queue;
   /** Tenants that are to be compacted. */
   readonly compact: Queue;
+  /** Parts of runs, by what works them off: loading, refreshing views, forecasting, and all other kinds. */
+  readonly etl: Queue;
+  readonly refresh: Queue;
+  readonly forecast: Queue;
+  readonly work: Queue;
+  /** What functions outside the network are asked: to call a tenant's webhook, to fetch pages of a source. */
+  readonly calls: Queue;
+  readonly fetch: Queue;
+  /** Parts and questions that could not be handled at all. */
+  readonly jobsDead: Queue;
   /** What people must know of now: somebody broke the glass. */
   readonly notices: Topic;
   readonly cluster: DatabaseCluster;
@@ -189,6 +201,15 @@ export class DataStack extends Stack {
       deadLetterQueue: this.proofDead,
       consumerTimeout: Duration.seconds(archiveTimeoutSeconds.compact),
     });
+    this.jobsDead = makeDeadLetterQueue(this, 'JobsDead');
+    const ofRuns = (name: string, seconds: number) =>
+      makeTriggerQueue(this, name, { deadLetterQueue: this.jobsDead, consumerTimeout: Duration.seconds(seconds) });
+    this.etl = ofRuns('Etl', jobTimeoutSeconds.part);
+    this.refresh = ofRuns('Refresh', jobTimeoutSeconds.part);
+    this.forecast = ofRuns('Forecast', jobTimeoutSeconds.part);
+    this.work = ofRuns('Work', jobTimeoutSeconds.part);
+    this.calls = ofRuns('Calls', jobTimeoutSeconds.call);
+    this.fetch = ofRuns('Fetch', jobTimeoutSeconds.fetch);
     const { noticeEmail } = settings.observe;
     if (noticeEmail !== undefined) this.notices.addSubscription(new EmailSubscription(noticeEmail));
     this.cluster = this.#makeCluster(settings, network);

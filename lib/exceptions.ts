@@ -97,7 +97,7 @@ export const exceptions: readonly Exception[] = [
   },
   {
     rule: /^AwsSolutions-SQS3$|^Serverless-SQSRedrivePolicy$/,
-    path: /\/(Missed|Unreadable|CriticalDead|BulkDead|ProofDead)\/Resource$/,
+    path: /\/(Missed|Unreadable|CriticalDead|BulkDead|ProofDead|JobsDead)\/Resource$/,
     expires: by,
     reason: 'These are the dead-letter queues.',
   },

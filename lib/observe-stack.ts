@@ -59,6 +59,7 @@ export class ObserveStack extends Stack {
       ['BulkDead', data.bulkDead],
       ['Unreadable', data.unreadable],
       ['ProofDead', data.proofDead],
+      ['JobsDead', data.jobsDead],
       ['Missed', jobs.missed],
     ] as const) {
       const visible = queue.metricApproximateNumberOfMessagesVisible(minute);

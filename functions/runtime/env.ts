@@ -12,6 +12,10 @@ export interface Env {
   ARCHIVE_BUCKET: string;
   /** Tenants that are to be compacted. */
   COMPACT_QUEUE_URL: string;
+  /** JSON: the queue of each kind of job, by kind. */
+  JOB_QUEUES: string;
+  /** What the function outside is asked to call for tenants. */
+  CALLS_QUEUE_URL: string;
   /** How long events wait for others to be compacted with. */
   COMPACT_AFTER_MINUTES: string;
   /** Days that pollers of the feed may be behind. */

@@ -7,7 +7,7 @@ import { login, rootSecret, rootSecretParameter } from './grants.ts';
 /**
  * Roles to log in as: writers, readers and admin verbs; those who seal logs; recovery, which alone renumbers what is
  * committed; the verifier, which changes nothing that others read; the archiver, which compacts; the purger, which alone
- * deletes events. sql/migrations says what each may do.
+ * deletes events; the loader, which runs jobs and fills usage, costs and forecasts. sql/migrations says what each may do.
  */
 type Login =
   | 'trailkeep_app'
@@ -15,7 +15,8 @@ type Login =
   | 'trailkeep_recovery'
   | 'trailkeep_verifier'
   | 'trailkeep_archiver'
-  | 'trailkeep_purger';
+  | 'trailkeep_purger'
+  | 'trailkeep_loader';
 
 type Reach = Pick<Env, 'DATABASE_HOST' | 'DATABASE_PORT' | 'DATABASE_NAME' | 'PGSSLMODE' | 'NODE_EXTRA_CA_CERTS'>;
 

@@ -25,7 +25,8 @@ export interface TestDatabase extends TestServer {
       | 'trailkeep_purger'
       | 'trailkeep_recovery'
       | 'trailkeep_verifier'
-      | 'trailkeep_archiver',
+      | 'trailkeep_archiver'
+      | 'trailkeep_loader',
     connections?: number,
   ): Sql;
   /** What a function's environment says about the database. */
