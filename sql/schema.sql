@@ -54,6 +54,7 @@ CREATE INDEX assignment_live ON access.assignment USING btree (tenant_id, user_i
 create policy tenant on access.assignment for * to trailkeep_app
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant INSERT, SELECT, UPDATE (revoked_at) on access.assignment to trailkeep_app;
+CREATE TRIGGER raise_permission_version AFTER INSERT OR UPDATE ON access.assignment FOR EACH ROW EXECUTE FUNCTION access.raise_permission_version();
 
 create table access.break_glass (
   tenant_id uuid not null,
@@ -184,6 +185,7 @@ alter table access.role force row level security;
 create policy tenant on access.role for * to trailkeep_app
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant DELETE, INSERT, SELECT, UPDATE (document, updated_at) on access.role to trailkeep_app;
+CREATE TRIGGER raise_permission_version AFTER INSERT OR DELETE OR UPDATE ON access.role FOR EACH ROW EXECUTE FUNCTION access.raise_permission_version();
 
 create table access.tenant (
   tenant_id uuid not null,
@@ -397,6 +399,7 @@ grant DELETE, INSERT, SELECT on archive.file to trailkeep_archiver;
 grant DELETE, SELECT on archive.file to trailkeep_purger;
 grant SELECT on archive.file to trailkeep_recovery;
 grant SELECT on archive.file to trailkeep_verifier;
+CREATE TRIGGER count_version AFTER INSERT ON archive.file REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION archive.count_version();
 
 create table archive.hot_floor (
   id smallint not null,
@@ -526,6 +529,617 @@ create policy tenant on archive.retention_policy for * to trailkeep_app, trailke
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant INSERT, SELECT, UPDATE (approved_at, approved_by) on archive.retention_policy to trailkeep_app;
 grant SELECT on archive.retention_policy to trailkeep_purger;
+
+create table costs.application (
+  tenant_id uuid not null,
+  id integer not null,
+  controller_id integer default 0 not null,
+  key text not null,
+  name text not null,
+  tiers integer default 0 not null,
+  nodes integer default 0 not null,
+  tags json default '{}'::json not null,
+  cmdb_item_id integer default 0 not null,
+  cmdb_rule text collate "C" default 'none'::text not null,
+  cmdb_confidence numeric default 0 not null,
+  seen_at timestamp with time zone not null,
+  constraint application_pkey PRIMARY KEY (tenant_id, id),
+  constraint application_tenant_id_cmdb_item_id_fkey FOREIGN KEY (tenant_id, cmdb_item_id) REFERENCES costs.cmdb_item(tenant_id, id),
+  constraint application_tenant_id_controller_id_fkey FOREIGN KEY (tenant_id, controller_id) REFERENCES costs.controller(tenant_id, id),
+  constraint application_tenant_id_controller_id_key_key UNIQUE (tenant_id, controller_id, key)
+);
+alter table costs.application owner to trailkeep_owner;
+alter table costs.application enable row level security;
+alter table costs.application force row level security;
+create policy tenant on costs.application for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on costs.application to trailkeep_app;
+grant INSERT, SELECT, UPDATE on costs.application to trailkeep_loader;
+
+create table costs.architecture (
+  tenant_id uuid not null,
+  id integer not null,
+  name text not null,
+  constraint architecture_pkey PRIMARY KEY (tenant_id, id),
+  constraint architecture_tenant_id_name_key UNIQUE (tenant_id, name)
+);
+alter table costs.architecture owner to trailkeep_owner;
+alter table costs.architecture enable row level security;
+alter table costs.architecture force row level security;
+create policy tenant on costs.architecture for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on costs.architecture to trailkeep_app;
+grant INSERT, SELECT, UPDATE on costs.architecture to trailkeep_loader;
+
+create table costs.cmdb_item (
+  tenant_id uuid not null,
+  id integer not null,
+  sys_id text not null,
+  class text not null,
+  name text not null,
+  attributes json not null,
+  hash bytea not null,
+  seen_at timestamp with time zone not null,
+  gone_at timestamp with time zone,
+  constraint cmdb_item_pkey PRIMARY KEY (tenant_id, id),
+  constraint cmdb_item_tenant_id_sys_id_key UNIQUE (tenant_id, sys_id)
+);
+alter table costs.cmdb_item owner to trailkeep_owner;
+alter table costs.cmdb_item enable row level security;
+alter table costs.cmdb_item force row level security;
+create policy tenant on costs.cmdb_item for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on costs.cmdb_item to trailkeep_app;
+grant INSERT, SELECT, UPDATE on costs.cmdb_item to trailkeep_loader;
+
+create table costs.controller (
+  tenant_id uuid not null,
+  id integer not null,
+  key text not null,
+  name text not null,
+  source_id uuid,
+  constraint controller_pkey PRIMARY KEY (tenant_id, id),
+  constraint controller_tenant_id_key_key UNIQUE (tenant_id, key)
+);
+alter table costs.controller owner to trailkeep_owner;
+alter table costs.controller enable row level security;
+alter table costs.controller force row level security;
+create policy tenant on costs.controller for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on costs.controller to trailkeep_app;
+grant INSERT, SELECT, UPDATE on costs.controller to trailkeep_loader;
+
+create table costs.cost_daily (
+  tenant_id uuid not null,
+  load_id integer not null,
+  line integer not null,
+  day date not null,
+  application_id integer default 0 not null,
+  controller_id integer default 0 not null,
+  charge_category text not null,
+  charge_class text default ''::text not null,
+  provider text not null,
+  service_category text not null,
+  service_name text not null,
+  sub_account text default ''::text not null,
+  region text default ''::text not null,
+  resource text default ''::text not null,
+  currency text collate "C" not null,
+  billed numeric not null,
+  effective numeric not null,
+  contracted numeric not null,
+  list numeric not null,
+  constraint cost_daily_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+  constraint cost_daily_pkey PRIMARY KEY (tenant_id, load_id, line)
+);
+alter table costs.cost_daily owner to trailkeep_owner;
+alter table costs.cost_daily enable row level security;
+alter table costs.cost_daily force row level security;
+CREATE INDEX cost_by_day ON costs.cost_daily USING btree (tenant_id, day);
+create policy tenant on costs.cost_daily for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on costs.cost_daily to trailkeep_app;
+grant DELETE, INSERT, SELECT on costs.cost_daily to trailkeep_loader;
+
+create table costs.day (
+  day date not null,
+  month date not null,
+  quarter date not null,
+  year integer not null,
+  iso_week text collate "C" not null,
+  weekday integer not null,
+  is_weekend boolean not null,
+  constraint day_pkey PRIMARY KEY (day)
+);
+alter table costs.day owner to trailkeep_owner;
+grant SELECT on costs.day to trailkeep_app;
+grant SELECT on costs.day to trailkeep_loader;
+
+create table costs.h_code (
+  tenant_id uuid not null,
+  id integer not null,
+  code text not null,
+  cost_centre text not null,
+  constraint h_code_pkey PRIMARY KEY (tenant_id, id),
+  constraint h_code_tenant_id_code_key UNIQUE (tenant_id, code)
+);
+alter table costs.h_code owner to trailkeep_owner;
+alter table costs.h_code enable row level security;
+alter table costs.h_code force row level security;
+create policy tenant on costs.h_code for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on costs.h_code to trailkeep_app;
+grant INSERT, SELECT, UPDATE on costs.h_code to trailkeep_loader;
+
+create table costs.licence_daily (
+  tenant_id uuid not null,
+  load_id integer not null,
+  day date not null,
+  controller_id integer not null,
+  package text not null,
+  provisioned numeric not null,
+  used_avg numeric not null,
+  used_max numeric not null,
+  estimated boolean default false not null,
+  constraint licence_daily_pkey PRIMARY KEY (tenant_id, load_id, day, controller_id, package)
+);
+alter table costs.licence_daily owner to trailkeep_owner;
+alter table costs.licence_daily enable row level security;
+alter table costs.licence_daily force row level security;
+CREATE INDEX licence_by_day ON costs.licence_daily USING btree (tenant_id, day);
+create policy tenant on costs.licence_daily for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on costs.licence_daily to trailkeep_app;
+grant DELETE, INSERT, SELECT on costs.licence_daily to trailkeep_loader;
+
+create table costs.lineage_edge (
+  tenant_id uuid not null,
+  input text collate "C" not null,
+  output text collate "C" not null,
+  job text collate "C" not null,
+  columns json default '{}'::json not null,
+  first_at timestamp with time zone not null,
+  last_at timestamp with time zone not null,
+  last_run_id uuid not null,
+  constraint lineage_edge_pkey PRIMARY KEY (tenant_id, input, output, job)
+);
+alter table costs.lineage_edge owner to trailkeep_owner;
+alter table costs.lineage_edge enable row level security;
+alter table costs.lineage_edge force row level security;
+CREATE INDEX lineage_back ON costs.lineage_edge USING btree (tenant_id, output);
+create policy tenant on costs.lineage_edge for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT, UPDATE (columns, last_at, last_run_id) on costs.lineage_edge to trailkeep_app;
+grant INSERT, SELECT, UPDATE (columns, last_at, last_run_id) on costs.lineage_edge to trailkeep_loader;
+
+create table costs.lineage_event (
+  tenant_id uuid not null,
+  run_id uuid not null,
+  task text collate "C" not null,
+  type text collate "C" not null,
+  job text collate "C" not null,
+  at timestamp with time zone not null,
+  event json not null,
+  constraint lineage_event_pkey PRIMARY KEY (tenant_id, run_id, task, type),
+  constraint lineage_event_type_check CHECK ((type = ANY (ARRAY['START'::text, 'RUNNING'::text, 'COMPLETE'::text, 'ABORT'::text, 'FAIL'::text, 'OTHER'::text])))
+);
+alter table costs.lineage_event owner to trailkeep_owner;
+alter table costs.lineage_event enable row level security;
+alter table costs.lineage_event force row level security;
+CREATE INDEX lineage_by_time ON costs.lineage_event USING btree (tenant_id, at DESC, run_id);
+create policy tenant on costs.lineage_event for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT on costs.lineage_event to trailkeep_app;
+grant INSERT, SELECT on costs.lineage_event to trailkeep_loader;
+
+create table costs.load (
+  tenant_id uuid not null,
+  id integer not null,
+  source_id uuid not null,
+  run_id uuid not null,
+  stream text collate "C" not null,
+  slice text not null,
+  sha256 bytea not null,
+  from_day date not null,
+  to_day date not null,
+  rows_read bigint not null,
+  rows_written bigint not null,
+  rows_rejected bigint not null,
+  loaded_at timestamp with time zone not null,
+  replaced_by integer,
+  constraint load_pkey PRIMARY KEY (tenant_id, id),
+  constraint load_sha256_check CHECK ((length(sha256) = 32)),
+  constraint load_tenant_id_source_id_fkey FOREIGN KEY (tenant_id, source_id) REFERENCES costs.source(tenant_id, id)
+);
+alter table costs.load owner to trailkeep_owner;
+alter table costs.load enable row level security;
+alter table costs.load force row level security;
+CREATE UNIQUE INDEX load_content ON costs.load USING btree (tenant_id, source_id, stream, sha256) WHERE (replaced_by IS NULL);
+CREATE UNIQUE INDEX load_slice ON costs.load USING btree (tenant_id, source_id, stream, slice) WHERE (replaced_by IS NULL);
+create policy tenant on costs.load for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on costs.load to trailkeep_app;
+grant INSERT, SELECT, UPDATE (replaced_by) on costs.load to trailkeep_loader;
+
+create table costs.mapping (
+  tenant_id uuid not null,
+  application_id integer not null,
+  from_day date not null,
+  to_day date default 'infinity'::date not null,
+  sector_id integer default 0 not null,
+  owner_id integer default 0 not null,
+  architecture_id integer default 0 not null,
+  h_code_id integer default 0 not null,
+  h_code_rule text collate "C" not null,
+  load_id integer not null,
+  constraint mapping_check CHECK ((from_day < to_day)),
+  constraint mapping_pkey PRIMARY KEY (tenant_id, application_id, from_day),
+  constraint mapping_tenant_id_application_id_fkey FOREIGN KEY (tenant_id, application_id) REFERENCES costs.application(tenant_id, id),
+  constraint mapping_tenant_id_architecture_id_fkey FOREIGN KEY (tenant_id, architecture_id) REFERENCES costs.architecture(tenant_id, id),
+  constraint mapping_tenant_id_h_code_id_fkey FOREIGN KEY (tenant_id, h_code_id) REFERENCES costs.h_code(tenant_id, id),
+  constraint mapping_tenant_id_owner_id_fkey FOREIGN KEY (tenant_id, owner_id) REFERENCES costs.owner(tenant_id, id),
+  constraint mapping_tenant_id_sector_id_fkey FOREIGN KEY (tenant_id, sector_id) REFERENCES costs.sector(tenant_id, id)
+);
+alter table costs.mapping owner to trailkeep_owner;
+alter table costs.mapping enable row level security;
+alter table costs.mapping force row level security;
+create policy tenant on costs.mapping for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on costs.mapping to trailkeep_app;
+grant DELETE, INSERT, SELECT, UPDATE on costs.mapping to trailkeep_loader;
+
+create table costs.override (
+  tenant_id uuid not null,
+  id uuid not null,
+  kind text collate "C" not null,
+  application_id integer default 0 not null,
+  from_day date not null,
+  to_day date default 'infinity'::date not null,
+  sector_id integer,
+  owner_id integer,
+  architecture_id integer,
+  h_code_id integer,
+  controller_id integer default 0 not null,
+  measure text collate "C",
+  amount numeric,
+  currency text collate "C",
+  before json not null,
+  after json not null,
+  reason text not null,
+  proposed_by text not null,
+  proposed_at timestamp with time zone not null,
+  expires_at timestamp with time zone,
+  constraint override_check CHECK ((from_day < to_day)),
+  constraint override_check1 CHECK ((expires_at > proposed_at)),
+  constraint override_check2 CHECK (
+CASE kind
+    WHEN 'mapping'::text THEN ((application_id <> 0) AND (measure IS NULL) AND (amount IS NULL) AND (currency IS NULL) AND (num_nonnulls(sector_id, owner_id, architecture_id, h_code_id) > 0))
+    WHEN 'usage'::text THEN ((application_id <> 0) AND (measure IS NOT NULL) AND (amount >= (0)::numeric) AND (currency IS NULL) AND (num_nonnulls(sector_id, owner_id, architecture_id, h_code_id) = 0) AND (to_day <= (from_day + 366)))
+    ELSE ((measure IS NULL) AND (amount <> (0)::numeric) AND (currency IS NOT NULL) AND (EXTRACT(day FROM from_day) = (1)::numeric) AND (to_day = ((from_day + '1 mon'::interval))::date) AND ((application_id = 0) OR (num_nonnulls(sector_id, owner_id, architecture_id, h_code_id) = 0)))
+END),
+  constraint override_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+  constraint override_kind_check CHECK ((kind = ANY (ARRAY['mapping'::text, 'usage'::text, 'cost'::text]))),
+  constraint override_pkey PRIMARY KEY (tenant_id, id),
+  constraint override_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 2000))),
+  constraint override_tenant_id_application_id_fkey FOREIGN KEY (tenant_id, application_id) REFERENCES costs.application(tenant_id, id),
+  constraint override_tenant_id_architecture_id_fkey FOREIGN KEY (tenant_id, architecture_id) REFERENCES costs.architecture(tenant_id, id),
+  constraint override_tenant_id_controller_id_fkey FOREIGN KEY (tenant_id, controller_id) REFERENCES costs.controller(tenant_id, id),
+  constraint override_tenant_id_h_code_id_fkey FOREIGN KEY (tenant_id, h_code_id) REFERENCES costs.h_code(tenant_id, id),
+  constraint override_tenant_id_id_proposed_by_key UNIQUE (tenant_id, id, proposed_by),
+  constraint override_tenant_id_owner_id_fkey FOREIGN KEY (tenant_id, owner_id) REFERENCES costs.owner(tenant_id, id),
+  constraint override_tenant_id_sector_id_fkey FOREIGN KEY (tenant_id, sector_id) REFERENCES costs.sector(tenant_id, id)
+);
+alter table costs.override owner to trailkeep_owner;
+alter table costs.override enable row level security;
+alter table costs.override force row level security;
+CREATE INDEX override_by_application ON costs.override USING btree (tenant_id, application_id, from_day);
+create policy tenant on costs.override for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT on costs.override to trailkeep_app;
+grant SELECT on costs.override to trailkeep_loader;
+
+create table costs.override_decision (
+  tenant_id uuid not null,
+  override_id uuid not null,
+  decision text collate "C" not null,
+  step integer default 
+CASE decision
+    WHEN 'withdrawn'::text THEN 2
+    ELSE 1
+END not null,
+  proposed_by text not null,
+  decided_by text not null,
+  decided_at timestamp with time zone not null,
+  note text default ''::text not null,
+  constraint override_decision_check CHECK (((decision = 'withdrawn'::text) OR (decided_by <> proposed_by))),
+  constraint override_decision_decision_check CHECK ((decision = ANY (ARRAY['approved'::text, 'refused'::text, 'withdrawn'::text]))),
+  constraint override_decision_pkey PRIMARY KEY (tenant_id, override_id, step),
+  constraint override_decision_tenant_id_override_id_proposed_by_fkey FOREIGN KEY (tenant_id, override_id, proposed_by) REFERENCES costs.override(tenant_id, id, proposed_by)
+);
+alter table costs.override_decision owner to trailkeep_owner;
+alter table costs.override_decision enable row level security;
+alter table costs.override_decision force row level security;
+create policy tenant on costs.override_decision for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT on costs.override_decision to trailkeep_app;
+grant SELECT on costs.override_decision to trailkeep_loader;
+
+create table costs.owner (
+  tenant_id uuid not null,
+  id integer not null,
+  name text not null,
+  constraint owner_pkey PRIMARY KEY (tenant_id, id),
+  constraint owner_tenant_id_name_key UNIQUE (tenant_id, name)
+);
+alter table costs.owner owner to trailkeep_owner;
+alter table costs.owner enable row level security;
+alter table costs.owner force row level security;
+create policy tenant on costs.owner for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on costs.owner to trailkeep_app;
+grant INSERT, SELECT, UPDATE on costs.owner to trailkeep_loader;
+
+create table costs.price (
+  tenant_id uuid not null,
+  package text not null,
+  from_day date not null,
+  currency text collate "C" not null,
+  amount numeric not null,
+  set_by text not null,
+  set_at timestamp with time zone not null,
+  constraint price_amount_check CHECK ((amount >= (0)::numeric)),
+  constraint price_currency_check CHECK ((currency ~ '^[A-Z]{3}$'::text)),
+  constraint price_pkey PRIMARY KEY (tenant_id, package, from_day)
+);
+alter table costs.price owner to trailkeep_owner;
+alter table costs.price enable row level security;
+alter table costs.price force row level security;
+create policy tenant on costs.price for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT on costs.price to trailkeep_app;
+grant SELECT on costs.price to trailkeep_loader;
+
+create table costs.quarantine (
+  tenant_id uuid not null,
+  id bigint not null,
+  source_id uuid not null,
+  run_id uuid not null,
+  stream text collate "C" not null,
+  slice text not null,
+  place text not null,
+  code text collate "C" not null,
+  reason text not null,
+  row text not null,
+  seen_at timestamp with time zone not null,
+  resolved_at timestamp with time zone,
+  constraint quarantine_pkey PRIMARY KEY (tenant_id, id),
+  constraint quarantine_tenant_id_source_id_fkey FOREIGN KEY (tenant_id, source_id) REFERENCES costs.source(tenant_id, id)
+);
+alter table costs.quarantine owner to trailkeep_owner;
+alter table costs.quarantine enable row level security;
+alter table costs.quarantine force row level security;
+CREATE INDEX quarantine_open ON costs.quarantine USING btree (tenant_id, source_id, stream, slice) WHERE (resolved_at IS NULL);
+create policy tenant on costs.quarantine for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on costs.quarantine to trailkeep_app;
+grant INSERT, SELECT, UPDATE (resolved_at) on costs.quarantine to trailkeep_loader;
+
+create table costs.sector (
+  tenant_id uuid not null,
+  id integer not null,
+  name text not null,
+  constraint sector_pkey PRIMARY KEY (tenant_id, id),
+  constraint sector_tenant_id_name_key UNIQUE (tenant_id, name)
+);
+alter table costs.sector owner to trailkeep_owner;
+alter table costs.sector enable row level security;
+alter table costs.sector force row level security;
+create policy tenant on costs.sector for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on costs.sector to trailkeep_app;
+grant INSERT, SELECT, UPDATE on costs.sector to trailkeep_loader;
+
+create table costs.source (
+  tenant_id uuid not null,
+  id uuid not null,
+  kind text collate "C" not null,
+  name text not null,
+  settings json not null,
+  created_by text not null,
+  created_at timestamp with time zone not null,
+  changed_at timestamp with time zone not null,
+  deleted_at timestamp with time zone,
+  constraint source_kind_check CHECK ((kind = ANY (ARRAY['appdynamics'::text, 'servicenow'::text, 'focus'::text, 'h-code'::text]))),
+  constraint source_pkey PRIMARY KEY (tenant_id, id)
+);
+alter table costs.source owner to trailkeep_owner;
+alter table costs.source enable row level security;
+alter table costs.source force row level security;
+CREATE UNIQUE INDEX source_name ON costs.source USING btree (tenant_id, name) WHERE (deleted_at IS NULL);
+create policy tenant on costs.source for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT, UPDATE (changed_at, deleted_at, settings) on costs.source to trailkeep_app;
+grant SELECT on costs.source to trailkeep_loader;
+
+create table costs.statement (
+  tenant_id uuid not null,
+  month date not null,
+  version integer not null,
+  settings json not null,
+  document json not null,
+  sha256 bytea not null,
+  approved_by text not null,
+  approved_at timestamp with time zone not null,
+  constraint statement_month_check CHECK ((EXTRACT(day FROM month) = (1)::numeric)),
+  constraint statement_pkey PRIMARY KEY (tenant_id, month, version),
+  constraint statement_sha256_check CHECK ((length(sha256) = 32)),
+  constraint statement_tenant_id_month_version_approved_by_key UNIQUE (tenant_id, month, version, approved_by),
+  constraint statement_version_check CHECK ((version > 0))
+);
+alter table costs.statement owner to trailkeep_owner;
+alter table costs.statement enable row level security;
+alter table costs.statement force row level security;
+create policy tenant on costs.statement for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT on costs.statement to trailkeep_app;
+grant SELECT on costs.statement to trailkeep_loader;
+
+create table costs.statement_lock (
+  tenant_id uuid not null,
+  month date not null,
+  version integer not null,
+  approved_by text not null,
+  locked_by text not null,
+  locked_at timestamp with time zone not null,
+  constraint statement_lock_check CHECK ((locked_by <> approved_by)),
+  constraint statement_lock_pkey PRIMARY KEY (tenant_id, month),
+  constraint statement_lock_tenant_id_month_version_approved_by_fkey FOREIGN KEY (tenant_id, month, version, approved_by) REFERENCES costs.statement(tenant_id, month, version, approved_by)
+);
+alter table costs.statement_lock owner to trailkeep_owner;
+alter table costs.statement_lock enable row level security;
+alter table costs.statement_lock force row level security;
+create policy tenant on costs.statement_lock for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT on costs.statement_lock to trailkeep_app;
+grant SELECT on costs.statement_lock to trailkeep_loader;
+
+create table costs.usage_daily (
+  tenant_id uuid not null,
+  load_id integer not null,
+  day date not null,
+  application_id integer not null,
+  measure text collate "C" not null,
+  amount numeric not null,
+  estimated boolean default false not null,
+  constraint usage_daily_pkey PRIMARY KEY (tenant_id, load_id, day, application_id, measure)
+);
+alter table costs.usage_daily owner to trailkeep_owner;
+alter table costs.usage_daily enable row level security;
+alter table costs.usage_daily force row level security;
+CREATE INDEX usage_by_day ON costs.usage_daily USING btree (tenant_id, day);
+create policy tenant on costs.usage_daily for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on costs.usage_daily to trailkeep_app;
+grant DELETE, INSERT, SELECT on costs.usage_daily to trailkeep_loader;
+
+create table costs.watermark (
+  tenant_id uuid not null,
+  source_id uuid not null,
+  stream text collate "C" not null,
+  position text not null,
+  moved_at timestamp with time zone not null,
+  constraint watermark_pkey PRIMARY KEY (tenant_id, source_id, stream),
+  constraint watermark_tenant_id_source_id_fkey FOREIGN KEY (tenant_id, source_id) REFERENCES costs.source(tenant_id, id)
+);
+alter table costs.watermark owner to trailkeep_owner;
+alter table costs.watermark enable row level security;
+alter table costs.watermark force row level security;
+create policy tenant on costs.watermark for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on costs.watermark to trailkeep_app;
+grant INSERT, SELECT, UPDATE (moved_at, position) on costs.watermark to trailkeep_loader;
+
+create table jobs.job (
+  tenant_id uuid not null,
+  id uuid not null,
+  name text not null,
+  kind text collate "C" not null,
+  timing json not null,
+  time_zone text collate "C" not null,
+  config json not null,
+  overlap text collate "C" not null,
+  attempts_max integer not null,
+  backoff_seconds integer not null,
+  enabled boolean not null,
+  created_by text not null,
+  created_at timestamp with time zone not null,
+  changed_at timestamp with time zone not null,
+  deleted_at timestamp with time zone,
+  constraint job_attempts_max_check CHECK (((attempts_max >= 1) AND (attempts_max <= 10))),
+  constraint job_backoff_seconds_check CHECK (((backoff_seconds >= 1) AND (backoff_seconds <= 3600))),
+  constraint job_kind_check CHECK ((kind = ANY (ARRAY['etl'::text, 'refresh'::text, 'forecast'::text, 'compare'::text, 'report'::text, 'export'::text, 'retention'::text, 'verify'::text, 'custom-webhook'::text]))),
+  constraint job_overlap_check CHECK ((overlap = ANY (ARRAY['refuse'::text, 'queue'::text]))),
+  constraint job_pkey PRIMARY KEY (tenant_id, id)
+);
+alter table jobs.job owner to trailkeep_owner;
+alter table jobs.job enable row level security;
+alter table jobs.job force row level security;
+CREATE UNIQUE INDEX job_name ON jobs.job USING btree (tenant_id, name) WHERE (deleted_at IS NULL);
+create policy tenant on jobs.job for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT, UPDATE (changed_at, deleted_at, enabled) on jobs.job to trailkeep_app;
+grant SELECT on jobs.job to trailkeep_loader;
+
+create table jobs.part (
+  tenant_id uuid not null,
+  run_id uuid not null,
+  part text collate "C" not null,
+  state text collate "C" not null,
+  attempt integer default 0 not null,
+  lease_until timestamp with time zone,
+  next_at timestamp with time zone not null,
+  position json,
+  rows_read bigint default 0 not null,
+  rows_written bigint default 0 not null,
+  rows_rejected bigint default 0 not null,
+  error_code text collate "C",
+  error text,
+  ended_at timestamp with time zone,
+  constraint part_part_check CHECK (((length(part) >= 1) AND (length(part) <= 300))),
+  constraint part_pkey PRIMARY KEY (tenant_id, run_id, part),
+  constraint part_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'working'::text, 'away'::text, 'done'::text, 'failed'::text]))),
+  constraint part_tenant_id_run_id_fkey FOREIGN KEY (tenant_id, run_id) REFERENCES jobs.run(tenant_id, id)
+);
+alter table jobs.part owner to trailkeep_owner;
+alter table jobs.part enable row level security;
+alter table jobs.part force row level security;
+CREATE INDEX part_open ON jobs.part USING btree (tenant_id, next_at) WHERE (state = ANY (ARRAY['waiting'::text, 'working'::text, 'away'::text]));
+create policy tenant on jobs.part for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT, UPDATE (attempt, ended_at, error, error_code, lease_until, next_at, position, rows_read, rows_rejected, rows_written, state) on jobs.part to trailkeep_app;
+grant INSERT, SELECT, UPDATE (attempt, ended_at, error, error_code, lease_until, next_at, position, rows_read, rows_rejected, rows_written, state) on jobs.part to trailkeep_loader;
+
+create table jobs.run (
+  tenant_id uuid not null,
+  id uuid not null,
+  job_id uuid not null,
+  kind text collate "C" not null,
+  config json not null,
+  attempts_max integer not null,
+  backoff_seconds integer not null,
+  cause text collate "C" not null,
+  asked_by text not null,
+  scheduled_for timestamp with time zone not null,
+  state text collate "C" not null,
+  queued_at timestamp with time zone not null,
+  started_at timestamp with time zone,
+  ended_at timestamp with time zone,
+  rows_read bigint default 0 not null,
+  rows_written bigint default 0 not null,
+  rows_rejected bigint default 0 not null,
+  error_code text collate "C",
+  error text,
+  result json,
+  trace text,
+  started_event_at timestamp with time zone,
+  ended_event_at timestamp with time zone,
+  constraint run_cause_check CHECK ((cause = ANY (ARRAY['schedule'::text, 'manual'::text]))),
+  constraint run_check CHECK (((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'refused'::text])) = (ended_at IS NOT NULL))),
+  constraint run_pkey PRIMARY KEY (tenant_id, id),
+  constraint run_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'refused'::text]))),
+  constraint run_tenant_id_job_id_fkey FOREIGN KEY (tenant_id, job_id) REFERENCES jobs.job(tenant_id, id)
+);
+alter table jobs.run owner to trailkeep_owner;
+alter table jobs.run enable row level security;
+alter table jobs.run force row level security;
+CREATE INDEX run_by_job ON jobs.run USING btree (tenant_id, job_id, id DESC);
+CREATE UNIQUE INDEX run_once ON jobs.run USING btree (tenant_id, job_id, scheduled_for) WHERE (cause = 'schedule'::text);
+CREATE INDEX run_open ON jobs.run USING btree (tenant_id, state) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]));
+CREATE INDEX run_unsaid ON jobs.run USING btree (tenant_id, id) WHERE (ended_event_at IS NULL);
+create policy tenant on jobs.run for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT, UPDATE (ended_at, ended_event_at, error, error_code, result, rows_read, rows_rejected, rows_written, started_at, started_event_at, state, trace) on jobs.run to trailkeep_app;
+grant INSERT, SELECT, UPDATE (ended_at, ended_event_at, error, error_code, result, rows_read, rows_rejected, rows_written, started_at, started_event_at, state, trace) on jobs.run to trailkeep_loader;
 
 create table privacy.delivery (
   tenant_id uuid not null,
@@ -1045,6 +1659,325 @@ create table sec.context_key (
   constraint context_key_pkey PRIMARY KEY (id)
 );
 alter table sec.context_key owner to trailkeep_owner;
+
+create view costs.adjustment with (security_invoker=true) as
+ SELECT tenant_id,
+    id,
+    from_day AS month,
+    application_id,
+    controller_id,
+    COALESCE(sector_id, 0) AS sector_id,
+    COALESCE(owner_id, 0) AS owner_id,
+    COALESCE(architecture_id, 0) AS architecture_id,
+    COALESCE(h_code_id, 0) AS h_code_id,
+    currency,
+    amount,
+    reason,
+    approved_by,
+    approved_at,
+    expires_at
+   FROM costs.override_in_effect
+  WHERE (kind = 'cost'::text);
+alter view costs.adjustment owner to trailkeep_owner;
+grant select on costs.adjustment to trailkeep_app;
+grant select on costs.adjustment to trailkeep_loader;
+
+create view costs.charge with (security_invoker=true) as
+ SELECT cost_daily.tenant_id,
+    cost_daily.load_id,
+    cost_daily.line,
+    NULL::uuid AS override_id,
+    cost_daily.day,
+    cost_daily.application_id,
+    cost_daily.controller_id,
+    cost_daily.charge_category,
+    cost_daily.charge_class,
+    cost_daily.provider,
+    cost_daily.service_category,
+    cost_daily.service_name,
+    cost_daily.sub_account,
+    cost_daily.region,
+    cost_daily.resource,
+    cost_daily.currency,
+    cost_daily.billed,
+    cost_daily.effective,
+    cost_daily.contracted,
+    cost_daily.list
+   FROM costs.cost_daily
+UNION ALL
+ SELECT adjustment.tenant_id,
+    0 AS load_id,
+    0 AS line,
+    adjustment.id AS override_id,
+    adjustment.month AS day,
+    adjustment.application_id,
+    adjustment.controller_id,
+    'Adjustment'::text AS charge_category,
+    'Correction'::text AS charge_class,
+    'Trailkeep'::text AS provider,
+    'Other'::text AS service_category,
+    'Adjustment'::text AS service_name,
+    ''::text AS sub_account,
+    ''::text AS region,
+    ''::text AS resource,
+    adjustment.currency,
+    adjustment.amount AS billed,
+    adjustment.amount AS effective,
+    adjustment.amount AS contracted,
+    adjustment.amount AS list
+   FROM costs.adjustment;
+alter view costs.charge owner to trailkeep_owner;
+grant select on costs.charge to trailkeep_app;
+grant select on costs.charge to trailkeep_loader;
+
+create view costs.charge_in_effect with (security_invoker=true) as
+ SELECT c.tenant_id,
+    c.load_id,
+    c.line,
+    c.override_id,
+    c.day,
+    (date_trunc('month'::text, (c.day)::timestamp without time zone))::date AS month,
+    c.application_id,
+    c.controller_id,
+    COALESCE(m.sector_id, a.sector_id, 0) AS sector_id,
+    COALESCE(m.owner_id, a.owner_id, 0) AS owner_id,
+    COALESCE(m.architecture_id, a.architecture_id, 0) AS architecture_id,
+    COALESCE(m.h_code_id, a.h_code_id, 0) AS h_code_id,
+    COALESCE(m.h_code_rule, 'none'::text) AS h_code_rule,
+    COALESCE(m.overrides, '{}'::uuid[]) AS overrides,
+    c.charge_category,
+    c.charge_class,
+    c.provider,
+    c.service_category,
+    c.service_name,
+    c.sub_account,
+    c.region,
+    c.resource,
+    c.currency,
+    c.billed,
+    c.effective,
+    c.contracted,
+    c.list
+   FROM ((costs.charge c
+     LEFT JOIN costs.mapping_in_effect m ON (((m.tenant_id = c.tenant_id) AND (m.application_id = c.application_id) AND (m.from_day <= c.day) AND (c.day < m.to_day))))
+     LEFT JOIN costs.adjustment a ON (((a.tenant_id = c.tenant_id) AND (a.id = c.override_id))));
+alter view costs.charge_in_effect owner to trailkeep_owner;
+grant select on costs.charge_in_effect to trailkeep_app;
+grant select on costs.charge_in_effect to trailkeep_loader;
+
+create view costs.mapping_in_effect with (security_invoker=true) as
+ WITH laid AS (
+         SELECT override_in_effect.tenant_id,
+            override_in_effect.id,
+            override_in_effect.kind,
+            override_in_effect.application_id,
+            override_in_effect.from_day,
+            override_in_effect.to_day,
+            override_in_effect.sector_id,
+            override_in_effect.owner_id,
+            override_in_effect.architecture_id,
+            override_in_effect.h_code_id,
+            override_in_effect.controller_id,
+            override_in_effect.measure,
+            override_in_effect.amount,
+            override_in_effect.currency,
+            override_in_effect.before,
+            override_in_effect.after,
+            override_in_effect.reason,
+            override_in_effect.proposed_by,
+            override_in_effect.proposed_at,
+            override_in_effect.expires_at,
+            override_in_effect.approved_by,
+            override_in_effect.approved_at
+           FROM costs.override_in_effect
+          WHERE (override_in_effect.kind = 'mapping'::text)
+        ), edge AS (
+         SELECT laid.tenant_id,
+            laid.application_id,
+            laid.from_day AS day
+           FROM laid
+        UNION
+         SELECT laid.tenant_id,
+            laid.application_id,
+            laid.to_day
+           FROM laid
+        UNION
+         SELECT m.tenant_id,
+            m.application_id,
+            d.day
+           FROM (costs.mapping m
+             CROSS JOIN LATERAL ( VALUES (m.from_day), (m.to_day)) d(day))
+          WHERE (EXISTS ( SELECT
+                   FROM laid l
+                  WHERE ((l.tenant_id = m.tenant_id) AND (l.application_id = m.application_id))))
+        ), span AS (
+         SELECT edge.tenant_id,
+            edge.application_id,
+            edge.day AS from_day,
+            lead(edge.day) OVER (PARTITION BY edge.tenant_id, edge.application_id ORDER BY edge.day) AS to_day
+           FROM edge
+        )
+ SELECT m.tenant_id,
+    m.application_id,
+    m.from_day,
+    m.to_day,
+    m.sector_id,
+    m.owner_id,
+    m.architecture_id,
+    m.h_code_id,
+    m.h_code_rule,
+    m.load_id,
+    '{}'::uuid[] AS overrides
+   FROM costs.mapping m
+  WHERE (NOT (EXISTS ( SELECT
+           FROM laid l
+          WHERE ((l.tenant_id = m.tenant_id) AND (l.application_id = m.application_id)))))
+UNION ALL
+ SELECT s.tenant_id,
+    s.application_id,
+    s.from_day,
+    s.to_day,
+    COALESCE(o.sector_id, m.sector_id, 0) AS sector_id,
+    COALESCE(o.owner_id, m.owner_id, 0) AS owner_id,
+    COALESCE(o.architecture_id, m.architecture_id, 0) AS architecture_id,
+    COALESCE(o.h_code_id, m.h_code_id, 0) AS h_code_id,
+        CASE
+            WHEN (o.h_code_id IS NULL) THEN COALESCE(m.h_code_rule, 'none'::text)
+            ELSE 'override'::text
+        END AS h_code_rule,
+    COALESCE(m.load_id, 0) AS load_id,
+    COALESCE(o.overrides, '{}'::uuid[]) AS overrides
+   FROM ((span s
+     LEFT JOIN costs.mapping m ON (((m.tenant_id = s.tenant_id) AND (m.application_id = s.application_id) AND (m.from_day <= s.from_day) AND (s.from_day < m.to_day))))
+     LEFT JOIN LATERAL ( SELECT (array_agg(l.sector_id ORDER BY l.approved_at DESC, l.id DESC) FILTER (WHERE (l.sector_id IS NOT NULL)))[1] AS sector_id,
+            (array_agg(l.owner_id ORDER BY l.approved_at DESC, l.id DESC) FILTER (WHERE (l.owner_id IS NOT NULL)))[1] AS owner_id,
+            (array_agg(l.architecture_id ORDER BY l.approved_at DESC, l.id DESC) FILTER (WHERE (l.architecture_id IS NOT NULL)))[1] AS architecture_id,
+            (array_agg(l.h_code_id ORDER BY l.approved_at DESC, l.id DESC) FILTER (WHERE (l.h_code_id IS NOT NULL)))[1] AS h_code_id,
+            array_agg(l.id ORDER BY l.id) AS overrides
+           FROM laid l
+          WHERE ((l.tenant_id = s.tenant_id) AND (l.application_id = s.application_id) AND (l.from_day <= s.from_day) AND (s.from_day < l.to_day))) o ON (true))
+  WHERE ((s.to_day IS NOT NULL) AND ((m.tenant_id IS NOT NULL) OR (o.overrides IS NOT NULL)));
+alter view costs.mapping_in_effect owner to trailkeep_owner;
+grant select on costs.mapping_in_effect to trailkeep_app;
+grant select on costs.mapping_in_effect to trailkeep_loader;
+
+create view costs.override_in_effect with (security_invoker=true) as
+ SELECT o.tenant_id,
+    o.id,
+    o.kind,
+    o.application_id,
+    o.from_day,
+    o.to_day,
+    o.sector_id,
+    o.owner_id,
+    o.architecture_id,
+    o.h_code_id,
+    o.controller_id,
+    o.measure,
+    o.amount,
+    o.currency,
+    o.before,
+    o.after,
+    o.reason,
+    o.proposed_by,
+    o.proposed_at,
+    o.expires_at,
+    d.decided_by AS approved_by,
+    d.decided_at AS approved_at
+   FROM (costs.override o
+     JOIN costs.override_decision d ON (((d.tenant_id = o.tenant_id) AND (d.override_id = o.id) AND (d.decision = 'approved'::text))))
+  WHERE (((o.expires_at IS NULL) OR (o.expires_at > now())) AND (NOT (EXISTS ( SELECT
+           FROM costs.override_decision w
+          WHERE ((w.tenant_id = o.tenant_id) AND (w.override_id = o.id) AND (w.decision = 'withdrawn'::text))))));
+alter view costs.override_in_effect owner to trailkeep_owner;
+grant select on costs.override_in_effect to trailkeep_app;
+grant select on costs.override_in_effect to trailkeep_loader;
+
+create view costs.usage_in_effect with (security_invoker=true) as
+ WITH laid AS (
+         SELECT DISTINCT ON (o.tenant_id, o.application_id, o.measure, d.day) o.tenant_id,
+            o.application_id,
+            o.measure,
+            (d.day)::date AS day,
+            o.amount,
+            o.id
+           FROM (costs.override_in_effect o
+             CROSS JOIN LATERAL generate_series((o.from_day)::timestamp without time zone, (o.to_day - '1 day'::interval), '1 day'::interval) d(day))
+          WHERE (o.kind = 'usage'::text)
+          ORDER BY o.tenant_id, o.application_id, o.measure, d.day, o.approved_at DESC, o.id DESC
+        )
+ SELECT u.tenant_id,
+    u.load_id,
+    NULL::uuid AS override_id,
+    u.day,
+    u.application_id,
+    u.measure,
+    u.amount,
+    u.estimated
+   FROM costs.usage_daily u
+  WHERE (NOT (EXISTS ( SELECT
+           FROM laid l
+          WHERE ((l.tenant_id = u.tenant_id) AND (l.application_id = u.application_id) AND (l.measure = u.measure) AND (l.day = u.day)))))
+UNION ALL
+ SELECT laid.tenant_id,
+    0 AS load_id,
+    laid.id AS override_id,
+    laid.day,
+    laid.application_id,
+    laid.measure,
+    laid.amount,
+    false AS estimated
+   FROM laid;
+alter view costs.usage_in_effect owner to trailkeep_owner;
+grant select on costs.usage_in_effect to trailkeep_app;
+grant select on costs.usage_in_effect to trailkeep_loader;
+
+create view public.etl_execution_log with (security_invoker=true) as
+ SELECT tenant_id,
+    run_id,
+    job_name,
+    status,
+    scheduled_for,
+    started_at,
+    ended_at,
+    duration_seconds,
+    rows_read AS rows_extracted,
+    rows_written AS rows_loaded,
+    rows_rejected,
+    error_code,
+    error_message,
+    trace
+   FROM job_execution_history
+  WHERE (kind = 'etl'::text);
+alter view public.etl_execution_log owner to trailkeep_owner;
+grant select on public.etl_execution_log to trailkeep_app;
+grant select on public.etl_execution_log to trailkeep_loader;
+
+create view public.job_execution_history with (security_invoker=true) as
+ SELECT r.tenant_id,
+    r.id AS run_id,
+    r.job_id,
+    j.name AS job_name,
+    r.kind,
+    r.cause,
+    r.asked_by,
+    r.scheduled_for,
+    r.state AS status,
+    r.queued_at,
+    r.started_at,
+    r.ended_at,
+    EXTRACT(epoch FROM (r.ended_at - r.started_at)) AS duration_seconds,
+    r.rows_read,
+    r.rows_written,
+    r.rows_rejected,
+    r.error_code,
+    r.error AS error_message,
+    r.trace
+   FROM (jobs.run r
+     JOIN jobs.job j ON (((j.tenant_id = r.tenant_id) AND (j.id = r.job_id))));
+alter view public.job_execution_history owner to trailkeep_owner;
+grant select on public.job_execution_history to trailkeep_app;
+grant select on public.job_execution_history to trailkeep_loader;
 
 CREATE OR REPLACE FUNCTION access.raise_permission_version()
  RETURNS trigger
