@@ -2,7 +2,7 @@
 import type { Sql } from 'postgres';
 
 /** Our schemas; partitions are left out, they come and go with the months. */
-const ours = `n.nspname in ('sec', 'access', 'record', 'privacy', 'proof', 'archive')`;
+const ours = `n.nspname in ('sec', 'access', 'record', 'privacy', 'proof', 'archive', 'jobs', 'costs')`;
 
 /** One statement a line or block, in an order that depends on names alone. */
 export async function dumpSchema(sql: Pick<Sql, 'unsafe'>): Promise<string> {
@@ -41,6 +41,8 @@ export async function dumpSchema(sql: Pick<Sql, 'unsafe'>): Promise<string> {
         select a.privilege_type || ' (' || string_agg(t.attname, ', ' order by t.attname) || ')', pg_get_userbyid(a.grantee)
         from pg_attribute t, aclexplode(t.attacl) a where t.attrelid = ${oid} group by a.privilege_type, a.grantee
       ) g group by grantee order by grantee`);
+    const triggers = await lines(`select pg_get_triggerdef(oid) || ';' as line from pg_trigger
+      where tgrelid = ${oid} and not tgisinternal order by tgname`);
     blocks.push(
       [
         `create table ${name} (\n  ${[...columns, ...constraints].join(',\n  ')}\n)${partition};`,
@@ -50,10 +52,24 @@ export async function dumpSchema(sql: Pick<Sql, 'unsafe'>): Promise<string> {
         ...indexes,
         ...policies,
         ...grants,
+        ...triggers,
       ].join('\n'),
     );
   }
   blocks.push(
+    ...(await lines(`select 'create ' || case c.relkind when 'm' then 'materialized ' else '' end || 'view ' || v.name
+        || coalesce(' with (' || array_to_string(c.reloptions, ', ') || ')', '') || E' as\\n'
+        || pg_get_viewdef(c.oid) || E'\\nalter ' || case c.relkind when 'm' then 'materialized ' else '' end || 'view '
+        || v.name || ' owner to ' || pg_get_userbyid(c.relowner) || ';'
+        || coalesce((select string_agg(E'\\n' || pg_get_indexdef(indexrelid) || ';', '' order by indexrelid::regclass::text)
+          from pg_index where indrelid = c.oid), '')
+        || coalesce((select string_agg(E'\\ngrant ' || g.privileges || ' on ' || v.name || ' to ' || g.grantee || ';', ''
+            order by g.grantee)
+          from (select string_agg(lower(a.privilege_type), ', ' order by a.privilege_type) as privileges,
+              pg_get_userbyid(a.grantee) as grantee
+            from aclexplode(c.relacl) a where a.grantee <> c.relowner group by a.grantee) g), '') as line
+      from pg_class c join pg_namespace n on n.oid = c.relnamespace, lateral (select n.nspname || '.' || c.relname as name) v
+      where (${ours} or n.nspname = 'public') and c.relkind in ('v', 'm') order by v.name`)),
     ...(await lines(`select rtrim(pg_get_functiondef(p.oid)) || E';\\nalter function ' || p.oid::regprocedure || ' owner to '
         || pg_get_userbyid(p.proowner) || ';' || coalesce((select string_agg(E'\\ngrant execute on function '
           || p.oid::regprocedure || ' to ' || coalesce(nullif(a.grantee, 0)::regrole::text, 'public') || ';', ''
