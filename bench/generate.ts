@@ -3,39 +3,7 @@
  * seed gives the same events.
  */
 import type { EventInput } from '#core/event/event.ts';
-
-/** mulberry32: a small seeded generator of doubles in [0, 1). */
-export function random(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}
-
-/** Draws 0 … n-1 with probability ∝ 1 / (rank + 1)^exponent. */
-export function zipf(next: () => number, n: number, exponent: number): () => number {
-  const cumulative: number[] = [];
-  let sum = 0;
-  for (let rank = 1; rank <= n; rank++) {
-    sum += 1 / rank ** exponent;
-    cumulative.push(sum);
-  }
-  return () => {
-    const at = next() * sum;
-    let low = 0;
-    let high = n - 1;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (cumulative[middle]! < at) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  };
-}
+import { random, zipf } from '#local/demo/random.ts';
 
 const bulkActions = [
   'document.view',
