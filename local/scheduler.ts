@@ -5,7 +5,7 @@
  * by the schedule's retry policy, then the event goes to the schedule's dead-letter queue.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type NextRun, parseSchedule } from './schedule-expression.ts';
+import { type NextRun, parseSchedule } from '#core/jobs/schedule-expression.ts';
 import { type Loaded, TemplateError } from './template.ts';
 
 export interface Schedule {

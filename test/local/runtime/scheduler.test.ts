@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { parseSchedule } from '#local/schedule-expression.ts';
+import { parseSchedule } from '#core/jobs/schedule-expression.ts';
 import { type Schedule, Scheduler, type SchedulerOptions } from '#local/scheduler.ts';
 
 const start = Date.parse('2026-11-21T00:00:00Z');

@@ -2,7 +2,8 @@
  * EventBridge Scheduler's expressions: `rate(5 minutes)`, `cron(0 9 ? * MON-FRI *)`, `at(2026-11-21T09:00:00)`.
  *
  * In a time zone with daylight saving, as EventBridge has it: a local time that the clock skips does not run
- * that day; one that comes twice runs the first time only; a rate counts real time.
+ * that day; one that comes twice runs once; a rate counts real time. Which of the two times runs it does not say; here
+ * it is the first. What its documentation does not describe is refused, so that nothing runs here and not there.
  * https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
  */
 
@@ -51,7 +52,14 @@ const dayNames = ['SUN', 'MON', 'TUE', 'WED', 'THU', 'FRI', 'SAT'];
 const yearMin = 1970;
 const yearMax = 2199;
 
-function cron(body: string, timeZone: string): NextRun {
+/** A cron expression as it is looked at: the days it runs on, and its times of day. */
+interface Cron {
+  readonly hours: readonly number[];
+  readonly minutes: readonly number[];
+  readonly onDay: OnDay;
+}
+
+function readCron(body: string): Cron {
   const fields = body.trim().split(/\s+/);
   if (fields.length !== 6) throw new RangeError(`cron(${body}) needs six fields`);
   const [minute, hour, dayOfMonth, month, dayOfWeek, year] = fields as [string, string, string, string, string, string];
@@ -62,18 +70,47 @@ function cron(body: string, timeZone: string): NextRun {
   const hours = numbers(hour, 0, 23);
   const months = new Set(numbers(month, 1, 12, monthNames));
   const years = new Set(numbers(year, yearMin, yearMax));
-  const onDay = dayOfMonth === '?' ? daysOfWeek(dayOfWeek) : daysOfMonth(dayOfMonth);
+  const byDay = dayOfMonth === '?' ? daysOfWeek(dayOfWeek) : daysOfMonth(dayOfMonth);
+  const onDay: OnDay = (day) => years.has(day.getUTCFullYear()) && months.has(day.getUTCMonth() + 1) && byDay(day);
+  return { hours, minutes, onDay };
+}
+
+// Local dates are counted as if they were UTC: midnight of a date is a multiple of 24 h.
+const dateOf = (ms: number, timeZone: string): number => Math.floor(localOf(ms, timeZone) / unitMs.day!) * unitMs.day!;
+
+function cron(body: string, timeZone: string): NextRun {
+  const { hours, minutes, onDay } = readCron(body);
   return (afterMs) => {
-    // Local dates are counted as if they were UTC: midnight of a date is a multiple of 24 h.
-    let date = Math.floor(localOf(afterMs, timeZone) / unitMs.day!) * unitMs.day!;
+    let date = dateOf(afterMs, timeZone);
     for (; new Date(date).getUTCFullYear() <= yearMax; date += unitMs.day!) {
-      const day = new Date(date);
-      if (!years.has(day.getUTCFullYear()) || !months.has(day.getUTCMonth() + 1) || !onDay(day)) continue;
+      if (!onDay(new Date(date))) continue;
       const run = firstOn(date, hours, minutes, timeZone, afterMs);
       if (run !== undefined) return run;
     }
     return undefined;
   };
+}
+
+/**
+ * Runs of a cron expression that will not be, because the clock is put forward over them: local times as
+ * `2027-03-28T02:30`, in order. Times that come more often than hourly are told by the first that falls out of a day.
+ * @throws RangeError as `parseSchedule`
+ */
+export function skippedRuns(expression: string, timeZone: string, fromMs: number, untilMs: number): string[] {
+  const [, body] = /^cron\((.*)\)$/.exec(expression.trim()) ?? [];
+  if (body === undefined || timeZone === 'UTC') return [];
+  const { hours, minutes, onDay } = readCron(body);
+  const skipped: string[] = [];
+  for (let date = dateOf(fromMs, timeZone); date <= dateOf(untilMs, timeZone); date += unitMs.day!) {
+    const offset = (ms: number) => localOf(ms, timeZone) - ms;
+    if (offset(date - unitMs.day!) === offset(date + 2 * unitMs.day!) || !onDay(new Date(date))) continue;
+    const times = hours.flatMap((hour) =>
+      minutes.map((minute) => date + hour * unitMs.hour! + minute * unitMs.minute!),
+    );
+    const lost = times.find((time) => instantOf(time, timeZone) === undefined);
+    if (lost !== undefined) skipped.push(new Date(lost).toISOString().slice(0, 16));
+  }
+  return skipped;
 }
 
 /** The first run of a date after a moment. Runs of one date are in order, except where the clock goes back. */
@@ -96,7 +133,7 @@ function firstOn(
   return first;
 }
 
-/** `*`, `5`, `1-5`, `0/15`, `MON-FRI`, and lists of these. */
+/** `*`, `5`, `1-5`, `0/15`, `MON-FRI`, and lists of these. A range over the end, as FRI-MON, is described nowhere. */
 function numbers(field: string, min: number, max: number, names: readonly string[] = []): number[] {
   const value = (text: string): number => {
     const named = names.indexOf(text.toUpperCase());
@@ -113,9 +150,8 @@ function numbers(field: string, min: number, max: number, names: readonly string
     const from = low === '*' ? min : value(low);
     const open = low === '*' || step !== undefined;
     const to = high === undefined ? (open ? max : from) : value(high);
-    // FRI-MON goes over the end of the week.
-    const span = to >= from ? to - from : to - from + (max - min + 1);
-    for (let at = 0; at <= span; at += every) found.add(min + ((from - min + at) % (max - min + 1)));
+    if (to < from) throw new RangeError(`${part} goes backwards; write it as a list`);
+    for (let at = from; at <= to; at += every) found.add(at);
   }
   return [...found].sort((a, b) => a - b);
 }
@@ -154,6 +190,7 @@ function daysOfWeek(field: string): OnDay {
   if (lastOf !== undefined) {
     return (day) => day.getUTCDay() === one(lastOf) && day.getUTCDate() + 7 > lastDay(day);
   }
+  if (field.includes('/')) throw new RangeError(`${field}: days of the week take no steps`);
   const days = new Set(numbers(field, 1, 7, dayNames).map((number) => number - 1));
   return (day) => days.has(day.getUTCDay());
 }
