@@ -63,6 +63,36 @@ export interface Lineage {
    * graph come from COMPLETE events.
    */
   keep(event: LineageEvent): Promise<void>;
+  /** Newest first, those that were earlier than `before`. Each as `openLineageEvent` made it. */
+  events(tenant: string, asked: LineageQuestion): Promise<readonly KeptEvent[]>;
+  /**
+   * The graph that a data set is made from (`back`), or that is made from it (`forward`), its steps nearest first. A graph
+   * of more than `limit` steps is cut there.
+   */
+  walk(
+    tenant: string,
+    from: DatasetName,
+    direction: 'back' | 'forward',
+    limit: number,
+  ): Promise<readonly (LineageEdge & { readonly depth: number })[]>;
+}
+
+export interface LineageQuestion {
+  readonly run?: string;
+  readonly job?: string;
+  readonly type?: LineageType;
+  /** Position of the last event of the page before. */
+  readonly before?: LineagePosition;
+  readonly limit: number;
+}
+export interface LineagePosition {
+  readonly at: Date;
+  readonly run: string;
+  readonly task: string;
+  readonly type: LineageType;
+}
+export interface KeptEvent extends LineagePosition {
+  readonly event: JsonObject;
 }
 
 const producer = 'https://trailkeep.dev/lineage';

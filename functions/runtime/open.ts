@@ -48,6 +48,7 @@ import { createKeyLifecycle } from '#stores/postgres/key-lifecycle.ts';
 import { createKeyRegistry } from '#stores/postgres/keys.ts';
 import { createLeafCatalogue } from '#stores/postgres/leaves.ts';
 import { createLedger } from '#stores/postgres/ledger.ts';
+import { createLineage } from '#stores/postgres/lineage.ts';
 import { createLogRecovery } from '#stores/postgres/log-recovery.ts';
 import { createLogLedger, createLogTenants } from '#stores/postgres/logs.ts';
 import { createMigrator } from '#stores/postgres/migrator.ts';
@@ -365,6 +366,9 @@ export function openArchiveQueries() {
 }
 export const openArchiveReaches = async () => createArchiveReaches(sql(), await contextKey());
 export const openQuestions = () => new S3Questions(s3(), readEnv('CONTROL_BUCKET').CONTROL_BUCKET);
+
+// Costs: figures, what people changed about them, and where they come from.
+export const openLineage = async () => createLineage(sql(), await contextKey());
 
 // Witnesses: those that cosign for us, and being one.
 export const openWitnessAddresses = () => JSON.parse(readOptionalEnv('WITNESSES') ?? '[]') as WitnessAddress[];
