@@ -187,7 +187,45 @@ create table costs.mapping (
   foreign key (tenant_id, architecture_id) references costs.architecture,
   foreign key (tenant_id, h_code_id) references costs.h_code
 );
--- One row is what a unit of a licence costs from a day on.
+-- One row says what the sources tell of an application on the days of [from_day, to_day), by name, '' where they tell
+-- nothing: costs.mapping is made from it, with what costs.h_code_map says laid over it.
+create table costs.finding (
+  tenant_id uuid not null,
+  application_id integer not null,
+  from_day date not null,
+  to_day date not null default 'infinity',
+  sector text not null default '',
+  owner text not null default '',
+  architecture text not null default '',
+  h_code text not null default '',
+  cost_centre text not null default '',
+  -- tag, cmdb, name, or none.
+  h_code_rule text collate "C" not null,
+  load_id integer not null,
+  primary key (tenant_id, application_id, from_day),
+  check (from_day < to_day),
+  foreign key (tenant_id, application_id) references costs.application
+);
+-- One row is a row of a file that somebody answers for: to whom applications of this name belong on the days of
+-- [from_day, to_day). '' leaves what the sources tell; a controller of '' means all of them.
+create table costs.h_code_map (
+  tenant_id uuid not null,
+  load_id integer not null,
+  line integer not null,
+  controller text not null default '',
+  application text not null,
+  h_code text not null,
+  cost_centre text not null default '',
+  sector text not null default '',
+  owner text not null default '',
+  architecture text not null default '',
+  from_day date not null,
+  to_day date not null default 'infinity',
+  approved_by text not null default '',
+  primary key (tenant_id, load_id, line),
+  check (from_day < to_day)
+);
+-- One row is what a unit of a licence costs for a day, from a day on.
 create table costs.price (
   tenant_id uuid not null,
   package text not null,
@@ -259,8 +297,8 @@ declare
   name text;
 begin
   foreach name in array array['source', 'watermark', 'load', 'quarantine', 'controller', 'sector', 'owner',
-    'architecture', 'h_code', 'cmdb_item', 'application', 'mapping', 'price', 'usage_daily', 'licence_daily',
-    'cost_daily'] loop
+    'architecture', 'h_code', 'cmdb_item', 'application', 'mapping', 'finding', 'h_code_map', 'price', 'usage_daily',
+    'licence_daily', 'cost_daily'] loop
     execute format('alter table costs.%I enable row level security', name);
     execute format('alter table costs.%I force row level security', name);
     execute format('create policy tenant on costs.%I to trailkeep_app, trailkeep_loader
@@ -275,5 +313,5 @@ grant insert, update (replaced_by) on costs.load to trailkeep_loader;
 grant insert, update (resolved_at) on costs.quarantine to trailkeep_loader;
 grant insert, update on costs.controller, costs.sector, costs.owner, costs.architecture, costs.h_code,
   costs.cmdb_item, costs.application to trailkeep_loader;
-grant insert, update, delete on costs.mapping to trailkeep_loader;
-grant insert, delete on costs.usage_daily, costs.licence_daily, costs.cost_daily to trailkeep_loader;
+grant insert, update, delete on costs.mapping, costs.finding to trailkeep_loader;
+grant insert, delete on costs.usage_daily, costs.licence_daily, costs.cost_daily, costs.h_code_map to trailkeep_loader;
