@@ -394,12 +394,16 @@ CREATE INDEX file_by_age ON archive.file USING btree (tenant_id, max_time);
 CREATE INDEX file_by_day ON archive.file USING btree (tenant_id, day, category, tier);
 create policy tenant on archive.file for * to trailkeep_app, trailkeep_archiver, trailkeep_purger, trailkeep_recovery, trailkeep_verifier
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+create policy views on archive.file for r to trailkeep_views
+  using true;
 grant SELECT on archive.file to trailkeep_app;
 grant DELETE, INSERT, SELECT on archive.file to trailkeep_archiver;
 grant DELETE, SELECT on archive.file to trailkeep_purger;
 grant SELECT on archive.file to trailkeep_recovery;
 grant SELECT on archive.file to trailkeep_verifier;
+grant SELECT on archive.file to trailkeep_views;
 CREATE TRIGGER count_version AFTER INSERT ON archive.file REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION archive.count_version();
+CREATE TRIGGER note_movement AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON archive.file FOR EACH STATEMENT EXECUTE FUNCTION costs.note_movement();
 
 create table archive.hot_floor (
   id smallint not null,
@@ -427,10 +431,13 @@ alter table archive.progress enable row level security;
 alter table archive.progress force row level security;
 create policy tenant on archive.progress for * to trailkeep_app, trailkeep_archiver, trailkeep_recovery, trailkeep_verifier
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+create policy views on archive.progress for r to trailkeep_views
+  using true;
 grant SELECT on archive.progress to trailkeep_app;
 grant INSERT, SELECT, UPDATE on archive.progress to trailkeep_archiver;
 grant SELECT on archive.progress to trailkeep_recovery;
 grant SELECT on archive.progress to trailkeep_verifier;
+grant SELECT on archive.progress to trailkeep_views;
 
 create table archive.purge (
   tenant_id uuid not null,
@@ -553,8 +560,12 @@ alter table costs.application enable row level security;
 alter table costs.application force row level security;
 create policy tenant on costs.application for * to trailkeep_app, trailkeep_loader
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+create policy views on costs.application for r to trailkeep_views
+  using true;
 grant SELECT on costs.application to trailkeep_app;
 grant INSERT, SELECT, UPDATE on costs.application to trailkeep_loader;
+grant SELECT on costs.application to trailkeep_views;
+CREATE TRIGGER note_movement AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON costs.application FOR EACH STATEMENT EXECUTE FUNCTION costs.note_movement();
 
 create table costs.architecture (
   tenant_id uuid not null,
@@ -568,8 +579,11 @@ alter table costs.architecture enable row level security;
 alter table costs.architecture force row level security;
 create policy tenant on costs.architecture for * to trailkeep_app, trailkeep_loader
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+create policy views on costs.architecture for r to trailkeep_views
+  using true;
 grant SELECT on costs.architecture to trailkeep_app;
 grant INSERT, SELECT, UPDATE on costs.architecture to trailkeep_loader;
+grant SELECT on costs.architecture to trailkeep_views;
 
 create table costs.cmdb_item (
   tenant_id uuid not null,
@@ -589,8 +603,12 @@ alter table costs.cmdb_item enable row level security;
 alter table costs.cmdb_item force row level security;
 create policy tenant on costs.cmdb_item for * to trailkeep_app, trailkeep_loader
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+create policy views on costs.cmdb_item for r to trailkeep_views
+  using true;
 grant SELECT on costs.cmdb_item to trailkeep_app;
 grant INSERT, SELECT, UPDATE on costs.cmdb_item to trailkeep_loader;
+grant SELECT on costs.cmdb_item to trailkeep_views;
+CREATE TRIGGER note_movement AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON costs.cmdb_item FOR EACH STATEMENT EXECUTE FUNCTION costs.note_movement();
 
 create table costs.controller (
   tenant_id uuid not null,
@@ -606,8 +624,11 @@ alter table costs.controller enable row level security;
 alter table costs.controller force row level security;
 create policy tenant on costs.controller for * to trailkeep_app, trailkeep_loader
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+create policy views on costs.controller for r to trailkeep_views
+  using true;
 grant SELECT on costs.controller to trailkeep_app;
 grant INSERT, SELECT, UPDATE on costs.controller to trailkeep_loader;
+grant SELECT on costs.controller to trailkeep_views;
 
 create table costs.cost_daily (
   tenant_id uuid not null,
@@ -638,8 +659,12 @@ alter table costs.cost_daily force row level security;
 CREATE INDEX cost_by_day ON costs.cost_daily USING btree (tenant_id, day);
 create policy tenant on costs.cost_daily for * to trailkeep_app, trailkeep_loader
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+create policy views on costs.cost_daily for r to trailkeep_views
+  using true;
 grant SELECT on costs.cost_daily to trailkeep_app;
 grant DELETE, INSERT, SELECT on costs.cost_daily to trailkeep_loader;
+grant SELECT on costs.cost_daily to trailkeep_views;
+CREATE TRIGGER note_movement AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON costs.cost_daily FOR EACH STATEMENT EXECUTE FUNCTION costs.note_movement();
 
 create table costs.day (
   day date not null,
@@ -655,6 +680,30 @@ alter table costs.day owner to trailkeep_owner;
 grant SELECT on costs.day to trailkeep_app;
 grant SELECT on costs.day to trailkeep_loader;
 
+create table costs.finding (
+  tenant_id uuid not null,
+  application_id integer not null,
+  from_day date not null,
+  to_day date default 'infinity'::date not null,
+  sector text default ''::text not null,
+  owner text default ''::text not null,
+  architecture text default ''::text not null,
+  h_code text default ''::text not null,
+  cost_centre text default ''::text not null,
+  h_code_rule text collate "C" not null,
+  load_id integer not null,
+  constraint finding_check CHECK ((from_day < to_day)),
+  constraint finding_pkey PRIMARY KEY (tenant_id, application_id, from_day),
+  constraint finding_tenant_id_application_id_fkey FOREIGN KEY (tenant_id, application_id) REFERENCES costs.application(tenant_id, id)
+);
+alter table costs.finding owner to trailkeep_owner;
+alter table costs.finding enable row level security;
+alter table costs.finding force row level security;
+create policy tenant on costs.finding for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on costs.finding to trailkeep_app;
+grant DELETE, INSERT, SELECT, UPDATE on costs.finding to trailkeep_loader;
+
 create table costs.h_code (
   tenant_id uuid not null,
   id integer not null,
@@ -668,8 +717,36 @@ alter table costs.h_code enable row level security;
 alter table costs.h_code force row level security;
 create policy tenant on costs.h_code for * to trailkeep_app, trailkeep_loader
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+create policy views on costs.h_code for r to trailkeep_views
+  using true;
 grant SELECT on costs.h_code to trailkeep_app;
 grant INSERT, SELECT, UPDATE on costs.h_code to trailkeep_loader;
+grant SELECT on costs.h_code to trailkeep_views;
+
+create table costs.h_code_map (
+  tenant_id uuid not null,
+  load_id integer not null,
+  line integer not null,
+  controller text default ''::text not null,
+  application text not null,
+  h_code text not null,
+  cost_centre text default ''::text not null,
+  sector text default ''::text not null,
+  owner text default ''::text not null,
+  architecture text default ''::text not null,
+  from_day date not null,
+  to_day date default 'infinity'::date not null,
+  approved_by text default ''::text not null,
+  constraint h_code_map_check CHECK ((from_day < to_day)),
+  constraint h_code_map_pkey PRIMARY KEY (tenant_id, load_id, line)
+);
+alter table costs.h_code_map owner to trailkeep_owner;
+alter table costs.h_code_map enable row level security;
+alter table costs.h_code_map force row level security;
+create policy tenant on costs.h_code_map for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on costs.h_code_map to trailkeep_app;
+grant DELETE, INSERT, SELECT on costs.h_code_map to trailkeep_loader;
 
 create table costs.licence_daily (
   tenant_id uuid not null,
@@ -689,8 +766,12 @@ alter table costs.licence_daily force row level security;
 CREATE INDEX licence_by_day ON costs.licence_daily USING btree (tenant_id, day);
 create policy tenant on costs.licence_daily for * to trailkeep_app, trailkeep_loader
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+create policy views on costs.licence_daily for r to trailkeep_views
+  using true;
 grant SELECT on costs.licence_daily to trailkeep_app;
 grant DELETE, INSERT, SELECT on costs.licence_daily to trailkeep_loader;
+grant SELECT on costs.licence_daily to trailkeep_views;
+CREATE TRIGGER note_movement AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON costs.licence_daily FOR EACH STATEMENT EXECUTE FUNCTION costs.note_movement();
 
 create table costs.lineage_edge (
   tenant_id uuid not null,
@@ -785,8 +866,20 @@ alter table costs.mapping enable row level security;
 alter table costs.mapping force row level security;
 create policy tenant on costs.mapping for * to trailkeep_app, trailkeep_loader
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+create policy views on costs.mapping for r to trailkeep_views
+  using true;
 grant SELECT on costs.mapping to trailkeep_app;
 grant DELETE, INSERT, SELECT, UPDATE on costs.mapping to trailkeep_loader;
+grant SELECT on costs.mapping to trailkeep_views;
+CREATE TRIGGER note_movement AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON costs.mapping FOR EACH STATEMENT EXECUTE FUNCTION costs.note_movement();
+
+create table costs.movement (
+  source text collate "C" not null,
+  transaction xid8 not null,
+  constraint movement_pkey PRIMARY KEY (source, transaction)
+);
+alter table costs.movement owner to trailkeep_owner;
+grant DELETE, SELECT on costs.movement to trailkeep_views;
 
 create table costs.override (
   tenant_id uuid not null,
@@ -835,8 +928,11 @@ alter table costs.override force row level security;
 CREATE INDEX override_by_application ON costs.override USING btree (tenant_id, application_id, from_day);
 create policy tenant on costs.override for * to trailkeep_app, trailkeep_loader
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+create policy views on costs.override for r to trailkeep_views
+  using true;
 grant INSERT, SELECT on costs.override to trailkeep_app;
 grant SELECT on costs.override to trailkeep_loader;
+grant SELECT on costs.override to trailkeep_views;
 
 create table costs.override_decision (
   tenant_id uuid not null,
@@ -861,8 +957,12 @@ alter table costs.override_decision enable row level security;
 alter table costs.override_decision force row level security;
 create policy tenant on costs.override_decision for * to trailkeep_app, trailkeep_loader
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+create policy views on costs.override_decision for r to trailkeep_views
+  using true;
 grant INSERT, SELECT on costs.override_decision to trailkeep_app;
 grant SELECT on costs.override_decision to trailkeep_loader;
+grant SELECT on costs.override_decision to trailkeep_views;
+CREATE TRIGGER note_movement AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON costs.override_decision FOR EACH STATEMENT EXECUTE FUNCTION costs.note_movement();
 
 create table costs.owner (
   tenant_id uuid not null,
@@ -876,8 +976,11 @@ alter table costs.owner enable row level security;
 alter table costs.owner force row level security;
 create policy tenant on costs.owner for * to trailkeep_app, trailkeep_loader
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+create policy views on costs.owner for r to trailkeep_views
+  using true;
 grant SELECT on costs.owner to trailkeep_app;
 grant INSERT, SELECT, UPDATE on costs.owner to trailkeep_loader;
+grant SELECT on costs.owner to trailkeep_views;
 
 create table costs.price (
   tenant_id uuid not null,
@@ -924,6 +1027,21 @@ create policy tenant on costs.quarantine for * to trailkeep_app, trailkeep_loade
 grant SELECT on costs.quarantine to trailkeep_app;
 grant INSERT, SELECT, UPDATE (resolved_at) on costs.quarantine to trailkeep_loader;
 
+create table costs.refresh_log (
+  id bigint not null,
+  view text collate "C" not null,
+  started_at timestamp with time zone not null,
+  took_ms numeric not null,
+  rows bigint,
+  error text,
+  constraint refresh_log_pkey PRIMARY KEY (id),
+  constraint refresh_log_view_fkey FOREIGN KEY (view) REFERENCES costs.view(name)
+);
+alter table costs.refresh_log owner to trailkeep_owner;
+CREATE INDEX refresh_log_by_view ON costs.refresh_log USING btree (view, started_at DESC);
+grant INSERT on costs.refresh_log to trailkeep_loader;
+grant DELETE, INSERT, SELECT on costs.refresh_log to trailkeep_views;
+
 create table costs.sector (
   tenant_id uuid not null,
   id integer not null,
@@ -936,8 +1054,11 @@ alter table costs.sector enable row level security;
 alter table costs.sector force row level security;
 create policy tenant on costs.sector for * to trailkeep_app, trailkeep_loader
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+create policy views on costs.sector for r to trailkeep_views
+  using true;
 grant SELECT on costs.sector to trailkeep_app;
 grant INSERT, SELECT, UPDATE on costs.sector to trailkeep_loader;
+grant SELECT on costs.sector to trailkeep_views;
 
 create table costs.source (
   tenant_id uuid not null,
@@ -1019,8 +1140,28 @@ alter table costs.usage_daily force row level security;
 CREATE INDEX usage_by_day ON costs.usage_daily USING btree (tenant_id, day);
 create policy tenant on costs.usage_daily for * to trailkeep_app, trailkeep_loader
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+create policy views on costs.usage_daily for r to trailkeep_views
+  using true;
 grant SELECT on costs.usage_daily to trailkeep_app;
 grant DELETE, INSERT, SELECT on costs.usage_daily to trailkeep_loader;
+grant SELECT on costs.usage_daily to trailkeep_views;
+CREATE TRIGGER note_movement AFTER INSERT OR DELETE OR UPDATE OR TRUNCATE ON costs.usage_daily FOR EACH STATEMENT EXECUTE FUNCTION costs.note_movement();
+
+create table costs.view (
+  name text collate "C" not null,
+  place integer not null,
+  moved_by text[] not null,
+  dirty boolean default true not null,
+  stale_at timestamp with time zone,
+  counted numeric default 0 not null,
+  refreshed_at timestamp with time zone,
+  checked_at timestamp with time zone,
+  constraint view_pkey PRIMARY KEY (name),
+  constraint view_place_key UNIQUE (place)
+);
+alter table costs.view owner to trailkeep_owner;
+grant SELECT (checked_at, name, refreshed_at) on costs.view to trailkeep_app;
+grant SELECT, UPDATE (checked_at, counted, dirty, refreshed_at, stale_at) on costs.view to trailkeep_views;
 
 create table costs.watermark (
   tenant_id uuid not null,
@@ -1055,6 +1196,7 @@ create table jobs.job (
   created_at timestamp with time zone not null,
   changed_at timestamp with time zone not null,
   deleted_at timestamp with time zone,
+  scheduled_at timestamp with time zone,
   constraint job_attempts_max_check CHECK (((attempts_max >= 1) AND (attempts_max <= 10))),
   constraint job_backoff_seconds_check CHECK (((backoff_seconds >= 1) AND (backoff_seconds <= 3600))),
   constraint job_kind_check CHECK ((kind = ANY (ARRAY['etl'::text, 'refresh'::text, 'forecast'::text, 'compare'::text, 'report'::text, 'export'::text, 'retention'::text, 'verify'::text, 'custom-webhook'::text]))),
@@ -1067,7 +1209,7 @@ alter table jobs.job force row level security;
 CREATE UNIQUE INDEX job_name ON jobs.job USING btree (tenant_id, name) WHERE (deleted_at IS NULL);
 create policy tenant on jobs.job for * to trailkeep_app, trailkeep_loader
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
-grant INSERT, SELECT, UPDATE (changed_at, deleted_at, enabled) on jobs.job to trailkeep_app;
+grant INSERT, SELECT, UPDATE (changed_at, deleted_at, enabled, scheduled_at) on jobs.job to trailkeep_app;
 grant SELECT on jobs.job to trailkeep_loader;
 
 create table jobs.part (
@@ -1076,8 +1218,12 @@ create table jobs.part (
   part text collate "C" not null,
   state text collate "C" not null,
   attempt integer default 0 not null,
+  taken integer default 0 not null,
+  holder text collate "C",
   lease_until timestamp with time zone,
   next_at timestamp with time zone not null,
+  sweep_at timestamp with time zone not null,
+  answer json,
   position json,
   rows_read bigint default 0 not null,
   rows_written bigint default 0 not null,
@@ -1093,11 +1239,11 @@ create table jobs.part (
 alter table jobs.part owner to trailkeep_owner;
 alter table jobs.part enable row level security;
 alter table jobs.part force row level security;
-CREATE INDEX part_open ON jobs.part USING btree (tenant_id, next_at) WHERE (state = ANY (ARRAY['waiting'::text, 'working'::text, 'away'::text]));
+CREATE INDEX part_open ON jobs.part USING btree (tenant_id, sweep_at) WHERE (state = ANY (ARRAY['waiting'::text, 'working'::text, 'away'::text]));
 create policy tenant on jobs.part for * to trailkeep_app, trailkeep_loader
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
-grant INSERT, SELECT, UPDATE (attempt, ended_at, error, error_code, lease_until, next_at, position, rows_read, rows_rejected, rows_written, state) on jobs.part to trailkeep_app;
-grant INSERT, SELECT, UPDATE (attempt, ended_at, error, error_code, lease_until, next_at, position, rows_read, rows_rejected, rows_written, state) on jobs.part to trailkeep_loader;
+grant INSERT, SELECT, UPDATE (answer, attempt, ended_at, error, error_code, holder, lease_until, next_at, position, rows_read, rows_rejected, rows_written, state, sweep_at, taken) on jobs.part to trailkeep_app;
+grant INSERT, SELECT, UPDATE (answer, attempt, ended_at, error, error_code, holder, lease_until, next_at, position, rows_read, rows_rejected, rows_written, state, sweep_at, taken) on jobs.part to trailkeep_loader;
 
 create table jobs.run (
   tenant_id uuid not null,
@@ -1117,6 +1263,9 @@ create table jobs.run (
   rows_read bigint default 0 not null,
   rows_written bigint default 0 not null,
   rows_rejected bigint default 0 not null,
+  parts_open integer default 0 not null,
+  parts_done integer default 0 not null,
+  parts_failed integer default 0 not null,
   error_code text collate "C",
   error text,
   result json,
@@ -1138,8 +1287,8 @@ CREATE INDEX run_open ON jobs.run USING btree (tenant_id, state) WHERE (state = 
 CREATE INDEX run_unsaid ON jobs.run USING btree (tenant_id, id) WHERE (ended_event_at IS NULL);
 create policy tenant on jobs.run for * to trailkeep_app, trailkeep_loader
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
-grant INSERT, SELECT, UPDATE (ended_at, ended_event_at, error, error_code, result, rows_read, rows_rejected, rows_written, started_at, started_event_at, state, trace) on jobs.run to trailkeep_app;
-grant INSERT, SELECT, UPDATE (ended_at, ended_event_at, error, error_code, result, rows_read, rows_rejected, rows_written, started_at, started_event_at, state, trace) on jobs.run to trailkeep_loader;
+grant INSERT, SELECT, UPDATE (ended_at, ended_event_at, error, error_code, parts_done, parts_failed, parts_open, result, rows_read, rows_rejected, rows_written, started_at, started_event_at, state, trace) on jobs.run to trailkeep_app;
+grant INSERT, SELECT, UPDATE (ended_at, ended_event_at, error, error_code, parts_done, parts_failed, parts_open, result, rows_read, rows_rejected, rows_written, started_at, started_event_at, state, trace) on jobs.run to trailkeep_loader;
 
 create table privacy.delivery (
   tenant_id uuid not null,
@@ -1619,11 +1768,14 @@ create policy tenant on record.segment_part for * to trailkeep_app, trailkeep_se
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 create policy verifier on record.segment_part for r to trailkeep_verifier
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+create policy views on record.segment_part for r to trailkeep_views
+  using true;
 grant INSERT, SELECT on record.segment_part to trailkeep_app;
 grant DELETE, SELECT on record.segment_part to trailkeep_archiver;
 grant DELETE, INSERT, SELECT, UPDATE (first_leaf, seq) on record.segment_part to trailkeep_recovery;
 grant SELECT on record.segment_part to trailkeep_sealer;
 grant SELECT on record.segment_part to trailkeep_verifier;
+grant SELECT (events, max_time, seq, tenant_id, tier) on record.segment_part to trailkeep_views;
 
 create table record.tenant_counter (
   tenant_id uuid not null,
@@ -1645,11 +1797,14 @@ create policy tenant on record.tenant_counter for * to trailkeep_app
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 create policy verifier on record.tenant_counter for r to trailkeep_verifier
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+create policy views on record.tenant_counter for r to trailkeep_views
+  using true;
 grant INSERT, SELECT, UPDATE (last_time, leaves, seq) on record.tenant_counter to trailkeep_app;
 grant SELECT on record.tenant_counter to trailkeep_archiver;
 grant INSERT, SELECT, UPDATE (last_time, leaves, seq) on record.tenant_counter to trailkeep_recovery;
 grant SELECT on record.tenant_counter to trailkeep_sealer;
 grant SELECT on record.tenant_counter to trailkeep_verifier;
+grant SELECT on record.tenant_counter to trailkeep_views;
 
 create table sec.context_key (
   id smallint not null,
@@ -1681,6 +1836,50 @@ create view costs.adjustment with (security_invoker=true) as
 alter view costs.adjustment owner to trailkeep_owner;
 grant select on costs.adjustment to trailkeep_app;
 grant select on costs.adjustment to trailkeep_loader;
+grant select on costs.adjustment to trailkeep_views;
+
+create view costs.architecture_metrics_90d with (security_barrier=true) as
+ SELECT v.tenant_id,
+    v.application_id,
+    v.architecture_id,
+    v.from_day,
+    v.to_day,
+    v.days,
+    v.days_estimated,
+    v.nodes_avg,
+    v.nodes_max,
+    v.vcpu_avg,
+    v.vcpu_max,
+    v.licence_units_avg,
+    v.licence_units_max,
+    v.calls,
+    v.effective,
+    r.name AS architecture,
+    a.name AS application,
+    a.controller_id,
+    c.name AS controller,
+    a.tiers,
+    a.nodes
+   FROM (((costs.mv_architecture_metrics_90d v
+     LEFT JOIN costs.application a ON (((a.tenant_id = v.tenant_id) AND (a.id = v.application_id))))
+     LEFT JOIN costs.controller c ON (((c.tenant_id = a.tenant_id) AND (c.id = a.controller_id))))
+     LEFT JOIN costs.architecture r ON (((r.tenant_id = v.tenant_id) AND (r.id = v.architecture_id))))
+  WHERE (v.tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+alter view costs.architecture_metrics_90d owner to trailkeep_views;
+grant select on costs.architecture_metrics_90d to trailkeep_app;
+
+create view costs.audit_activity_daily with (security_barrier=true) as
+ SELECT tenant_id,
+    day,
+    span,
+    category,
+    tier,
+    events,
+    raw_bytes
+   FROM costs.mv_audit_activity_daily v
+  WHERE (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+alter view costs.audit_activity_daily owner to trailkeep_views;
+grant select on costs.audit_activity_daily to trailkeep_app;
 
 create view costs.charge with (security_invoker=true) as
  SELECT cost_daily.tenant_id,
@@ -1729,6 +1928,7 @@ UNION ALL
 alter view costs.charge owner to trailkeep_owner;
 grant select on costs.charge to trailkeep_app;
 grant select on costs.charge to trailkeep_loader;
+grant select on costs.charge to trailkeep_views;
 
 create view costs.charge_in_effect with (security_invoker=true) as
  SELECT c.tenant_id,
@@ -1764,6 +1964,100 @@ create view costs.charge_in_effect with (security_invoker=true) as
 alter view costs.charge_in_effect owner to trailkeep_owner;
 grant select on costs.charge_in_effect to trailkeep_app;
 grant select on costs.charge_in_effect to trailkeep_loader;
+grant select on costs.charge_in_effect to trailkeep_views;
+
+create view costs.cmdb_match_quality with (security_barrier=true) as
+ SELECT v.tenant_id,
+    v.side,
+    v.controller_id,
+    v.class,
+    v.rule,
+    v.things,
+    v.confidence_avg,
+    v.confidence_min,
+    c.name AS controller
+   FROM (costs.mv_cmdb_match_quality v
+     LEFT JOIN costs.controller c ON (((c.tenant_id = v.tenant_id) AND (c.id = v.controller_id))))
+  WHERE (v.tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+alter view costs.cmdb_match_quality owner to trailkeep_views;
+grant select on costs.cmdb_match_quality to trailkeep_app;
+
+create view costs.cost_by_owner_controller with (security_barrier=true) as
+ SELECT v.tenant_id,
+    v.month,
+    v.owner_id,
+    v.controller_id,
+    v.currency,
+    v.charges,
+    v.billed,
+    v.effective,
+    v.contracted,
+    v.list,
+    o.name AS owner,
+    c.name AS controller
+   FROM ((costs.mv_cost_by_owner_controller v
+     LEFT JOIN costs.owner o ON (((o.tenant_id = v.tenant_id) AND (o.id = v.owner_id))))
+     LEFT JOIN costs.controller c ON (((c.tenant_id = v.tenant_id) AND (c.id = v.controller_id))))
+  WHERE (v.tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+alter view costs.cost_by_owner_controller owner to trailkeep_views;
+grant select on costs.cost_by_owner_controller to trailkeep_app;
+
+create view costs.cost_by_sector_controller with (security_barrier=true) as
+ SELECT v.tenant_id,
+    v.month,
+    v.sector_id,
+    v.controller_id,
+    v.currency,
+    v.charges,
+    v.billed,
+    v.effective,
+    v.contracted,
+    v.list,
+    s.name AS sector,
+    c.name AS controller
+   FROM ((costs.mv_cost_by_sector_controller v
+     LEFT JOIN costs.sector s ON (((s.tenant_id = v.tenant_id) AND (s.id = v.sector_id))))
+     LEFT JOIN costs.controller c ON (((c.tenant_id = v.tenant_id) AND (c.id = v.controller_id))))
+  WHERE (v.tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+alter view costs.cost_by_sector_controller owner to trailkeep_views;
+grant select on costs.cost_by_sector_controller to trailkeep_app;
+
+create view costs.daily_usage_by_application with (security_barrier=true) as
+ SELECT v.tenant_id,
+    v.day,
+    v.application_id,
+    v.measure,
+    v.amount,
+    v.estimated,
+    v.overridden,
+    a.name AS application,
+    a.controller_id
+   FROM (costs.mv_daily_usage_by_application v
+     LEFT JOIN costs.application a ON (((a.tenant_id = v.tenant_id) AND (a.id = v.application_id))))
+  WHERE (v.tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+alter view costs.daily_usage_by_application owner to trailkeep_views;
+grant select on costs.daily_usage_by_application to trailkeep_app;
+
+create view costs.license_utilization with (security_barrier=true) as
+ SELECT v.tenant_id,
+    v.month,
+    v.controller_id,
+    v.package,
+    v.days,
+    v.days_estimated,
+    v.days_over,
+    v.provisioned_avg,
+    v.provisioned_max,
+    v.used_avg,
+    v.used_max,
+    c.name AS controller,
+    round((v.used_avg / NULLIF(v.provisioned_avg, (0)::numeric)), 6) AS utilization_avg,
+    round((v.used_max / NULLIF(v.provisioned_max, (0)::numeric)), 6) AS utilization_max
+   FROM (costs.mv_license_utilization v
+     LEFT JOIN costs.controller c ON (((c.tenant_id = v.tenant_id) AND (c.id = v.controller_id))))
+  WHERE (v.tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+alter view costs.license_utilization owner to trailkeep_views;
+grant select on costs.license_utilization to trailkeep_app;
 
 create view costs.mapping_in_effect with (security_invoker=true) as
  WITH laid AS (
@@ -1860,6 +2154,267 @@ UNION ALL
 alter view costs.mapping_in_effect owner to trailkeep_owner;
 grant select on costs.mapping_in_effect to trailkeep_app;
 grant select on costs.mapping_in_effect to trailkeep_loader;
+grant select on costs.mapping_in_effect to trailkeep_views;
+
+create view costs.monthly_chargeback_summary with (security_barrier=true) as
+ SELECT v.tenant_id,
+    v.month,
+    v.h_code_id,
+    v.sector_id,
+    v.owner_id,
+    v.currency,
+    v.charges,
+    v.billed,
+    v.effective,
+    v.contracted,
+    v.list,
+    v.effective_credits,
+    v.effective_corrections,
+    v.overridden,
+    h.code AS h_code,
+    h.cost_centre,
+    s.name AS sector,
+    o.name AS owner
+   FROM (((costs.mv_monthly_chargeback_summary v
+     LEFT JOIN costs.h_code h ON (((h.tenant_id = v.tenant_id) AND (h.id = v.h_code_id))))
+     LEFT JOIN costs.sector s ON (((s.tenant_id = v.tenant_id) AND (s.id = v.sector_id))))
+     LEFT JOIN costs.owner o ON (((o.tenant_id = v.tenant_id) AND (o.id = v.owner_id))))
+  WHERE (v.tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+alter view costs.monthly_chargeback_summary owner to trailkeep_views;
+grant select on costs.monthly_chargeback_summary to trailkeep_app;
+
+create materialized view costs.mv_architecture_metrics_90d as
+ WITH span AS (
+         SELECT mv_daily_usage_by_application.tenant_id,
+            (max(mv_daily_usage_by_application.day) - 89) AS from_day,
+            max(mv_daily_usage_by_application.day) AS to_day
+           FROM costs.mv_daily_usage_by_application
+          GROUP BY mv_daily_usage_by_application.tenant_id
+        ), by_day AS (
+         SELECT u.tenant_id,
+            u.application_id,
+            u.day,
+            sum(u.amount) FILTER (WHERE (u.measure = 'nodes'::text)) AS nodes,
+            sum(u.amount) FILTER (WHERE (u.measure = 'vcpu'::text)) AS vcpu,
+            sum(u.amount) FILTER (WHERE (u.measure = 'licence_units'::text)) AS licence_units,
+            sum(u.amount) FILTER (WHERE (u.measure = 'calls'::text)) AS calls,
+            bool_or(u.estimated) AS estimated
+           FROM (costs.mv_daily_usage_by_application u
+             JOIN span s_1 ON (((s_1.tenant_id = u.tenant_id) AND ((u.day >= s_1.from_day) AND (u.day <= s_1.to_day)))))
+          GROUP BY u.tenant_id, u.application_id, u.day
+        ), used AS (
+         SELECT by_day.tenant_id,
+            by_day.application_id,
+            count(*) AS days,
+            avg(by_day.nodes) AS nodes_avg,
+            max(by_day.nodes) AS nodes_max,
+            avg(by_day.vcpu) AS vcpu_avg,
+            max(by_day.vcpu) AS vcpu_max,
+            avg(by_day.licence_units) AS licence_units_avg,
+            max(by_day.licence_units) AS licence_units_max,
+            sum(by_day.calls) AS calls,
+            count(*) FILTER (WHERE by_day.estimated) AS days_estimated
+           FROM by_day
+          GROUP BY by_day.tenant_id, by_day.application_id
+        ), charged AS (
+         SELECT sums.tenant_id,
+            sums.application_id,
+            jsonb_object_agg(sums.currency, (sums.effective)::text) AS effective
+           FROM ( SELECT c.tenant_id,
+                    c.application_id,
+                    c.currency,
+                    sum(c.effective) AS effective
+                   FROM (costs.charge c
+                     JOIN span s_1 ON (((s_1.tenant_id = c.tenant_id) AND ((c.day >= s_1.from_day) AND (c.day <= s_1.to_day)))))
+                  GROUP BY c.tenant_id, c.application_id, c.currency) sums
+          GROUP BY sums.tenant_id, sums.application_id
+        )
+ SELECT w.tenant_id,
+    w.application_id,
+    COALESCE(m.architecture_id, 0) AS architecture_id,
+    s.from_day,
+    s.to_day,
+    w.days,
+    w.days_estimated,
+    w.nodes_avg,
+    w.nodes_max,
+    w.vcpu_avg,
+    w.vcpu_max,
+    w.licence_units_avg,
+    w.licence_units_max,
+    w.calls,
+    w.effective
+   FROM ((( SELECT tenant_id,
+            application_id,
+            COALESCE(u.days, (0)::bigint) AS days,
+            COALESCE(u.days_estimated, (0)::bigint) AS days_estimated,
+            round(COALESCE(u.nodes_avg, (0)::numeric), 6) AS nodes_avg,
+            COALESCE(u.nodes_max, (0)::numeric) AS nodes_max,
+            round(COALESCE(u.vcpu_avg, (0)::numeric), 6) AS vcpu_avg,
+            COALESCE(u.vcpu_max, (0)::numeric) AS vcpu_max,
+            round(COALESCE(u.licence_units_avg, (0)::numeric), 6) AS licence_units_avg,
+            COALESCE(u.licence_units_max, (0)::numeric) AS licence_units_max,
+            COALESCE(u.calls, (0)::numeric) AS calls,
+            COALESCE(c.effective, '{}'::jsonb) AS effective
+           FROM (used u
+             FULL JOIN charged c USING (tenant_id, application_id))) w
+     JOIN span s ON ((s.tenant_id = w.tenant_id)))
+     LEFT JOIN costs.mapping_in_effect m ON (((m.tenant_id = w.tenant_id) AND (m.application_id = w.application_id) AND (m.from_day <= s.to_day) AND (s.to_day < m.to_day))));
+alter materialized view costs.mv_architecture_metrics_90d owner to trailkeep_views;
+CREATE UNIQUE INDEX mv_architecture_metrics_90d_key ON costs.mv_architecture_metrics_90d USING btree (tenant_id, application_id);
+
+create materialized view costs.mv_audit_activity_daily as
+ SELECT file.tenant_id,
+    file.day,
+    file.span,
+    file.category,
+    file.tier,
+    sum(file.events) AS events,
+    sum(file.raw_bytes) AS raw_bytes
+   FROM archive.file
+  GROUP BY file.tenant_id, file.day, file.span, file.category, file.tier
+UNION ALL
+ SELECT p.tenant_id,
+    ((to_timestamp((((p.max_time)::numeric / 1000.0))::double precision) AT TIME ZONE 'UTC'::text))::date AS day,
+    'day'::text AS span,
+    (- (1)::smallint) AS category,
+    p.tier,
+    sum(p.events) AS events,
+    0 AS raw_bytes
+   FROM (record.segment_part p
+     LEFT JOIN archive.progress a ON ((a.tenant_id = p.tenant_id)))
+  WHERE (p.seq > COALESCE(a.compacted_seq, (0)::bigint))
+  GROUP BY p.tenant_id, (((to_timestamp((((p.max_time)::numeric / 1000.0))::double precision) AT TIME ZONE 'UTC'::text))::date), p.tier;
+alter materialized view costs.mv_audit_activity_daily owner to trailkeep_views;
+CREATE UNIQUE INDEX mv_audit_activity_daily_key ON costs.mv_audit_activity_daily USING btree (tenant_id, day, span, category, tier);
+
+create materialized view costs.mv_cmdb_match_quality as
+ SELECT application.tenant_id,
+    'application'::text AS side,
+    application.controller_id,
+    ''::text AS class,
+    application.cmdb_rule AS rule,
+    count(*) AS things,
+    round(avg(application.cmdb_confidence), 6) AS confidence_avg,
+    min(application.cmdb_confidence) AS confidence_min
+   FROM costs.application
+  WHERE (application.id <> 0)
+  GROUP BY application.tenant_id, application.controller_id, application.cmdb_rule
+UNION ALL
+ SELECT i.tenant_id,
+    'item'::text AS side,
+    0 AS controller_id,
+    i.class,
+    r.rule,
+    count(*) AS things,
+    0 AS confidence_avg,
+    0 AS confidence_min
+   FROM ((costs.cmdb_item i
+     LEFT JOIN ( SELECT DISTINCT application.tenant_id,
+            application.cmdb_item_id
+           FROM costs.application
+          WHERE (application.id <> 0)) a ON (((a.tenant_id = i.tenant_id) AND (a.cmdb_item_id = i.id))))
+     CROSS JOIN LATERAL ( SELECT
+                CASE
+                    WHEN (i.gone_at IS NOT NULL) THEN 'gone'::text
+                    WHEN (a.tenant_id IS NULL) THEN 'none'::text
+                    ELSE 'matched'::text
+                END AS rule) r)
+  WHERE (i.id <> 0)
+  GROUP BY i.tenant_id, i.class, r.rule;
+alter materialized view costs.mv_cmdb_match_quality owner to trailkeep_views;
+CREATE UNIQUE INDEX mv_cmdb_match_quality_key ON costs.mv_cmdb_match_quality USING btree (tenant_id, side, controller_id, class, rule);
+
+create materialized view costs.mv_cost_by_owner_controller as
+ SELECT tenant_id,
+    month,
+    owner_id,
+    controller_id,
+    currency,
+    count(*) AS charges,
+    sum(billed) AS billed,
+    sum(effective) AS effective,
+    sum(contracted) AS contracted,
+    sum(list) AS list
+   FROM costs.charge_in_effect
+  GROUP BY tenant_id, month, owner_id, controller_id, currency;
+alter materialized view costs.mv_cost_by_owner_controller owner to trailkeep_views;
+CREATE UNIQUE INDEX mv_cost_by_owner_controller_key ON costs.mv_cost_by_owner_controller USING btree (tenant_id, month, owner_id, controller_id, currency);
+
+create materialized view costs.mv_cost_by_sector_controller as
+ SELECT tenant_id,
+    month,
+    sector_id,
+    controller_id,
+    currency,
+    count(*) AS charges,
+    sum(billed) AS billed,
+    sum(effective) AS effective,
+    sum(contracted) AS contracted,
+    sum(list) AS list
+   FROM costs.charge_in_effect
+  GROUP BY tenant_id, month, sector_id, controller_id, currency;
+alter materialized view costs.mv_cost_by_sector_controller owner to trailkeep_views;
+CREATE UNIQUE INDEX mv_cost_by_sector_controller_key ON costs.mv_cost_by_sector_controller USING btree (tenant_id, month, sector_id, controller_id, currency);
+
+create materialized view costs.mv_daily_usage_by_application as
+ SELECT tenant_id,
+    day,
+    application_id,
+    measure,
+    sum(amount) AS amount,
+    bool_or(estimated) AS estimated,
+    bool_or((override_id IS NOT NULL)) AS overridden
+   FROM costs.usage_in_effect
+  GROUP BY tenant_id, day, application_id, measure;
+alter materialized view costs.mv_daily_usage_by_application owner to trailkeep_views;
+CREATE UNIQUE INDEX mv_daily_usage_by_application_key ON costs.mv_daily_usage_by_application USING btree (tenant_id, day, application_id, measure);
+
+create materialized view costs.mv_license_utilization as
+ SELECT tenant_id,
+    (date_trunc('month'::text, (day)::timestamp without time zone))::date AS month,
+    controller_id,
+    package,
+    count(*) AS days,
+    count(*) FILTER (WHERE estimated) AS days_estimated,
+    count(*) FILTER (WHERE (used_max > provisioned)) AS days_over,
+    round(avg(provisioned), 6) AS provisioned_avg,
+    max(provisioned) AS provisioned_max,
+    round(avg(used_avg), 6) AS used_avg,
+    max(used_max) AS used_max
+   FROM ( SELECT licence_daily.tenant_id,
+            licence_daily.day,
+            licence_daily.controller_id,
+            licence_daily.package,
+            sum(licence_daily.provisioned) AS provisioned,
+            sum(licence_daily.used_avg) AS used_avg,
+            sum(licence_daily.used_max) AS used_max,
+            bool_or(licence_daily.estimated) AS estimated
+           FROM costs.licence_daily
+          GROUP BY licence_daily.tenant_id, licence_daily.day, licence_daily.controller_id, licence_daily.package) days
+  GROUP BY tenant_id, ((date_trunc('month'::text, (day)::timestamp without time zone))::date), controller_id, package;
+alter materialized view costs.mv_license_utilization owner to trailkeep_views;
+CREATE UNIQUE INDEX mv_license_utilization_key ON costs.mv_license_utilization USING btree (tenant_id, month, controller_id, package);
+
+create materialized view costs.mv_monthly_chargeback_summary as
+ SELECT tenant_id,
+    month,
+    h_code_id,
+    sector_id,
+    owner_id,
+    currency,
+    count(*) AS charges,
+    sum(billed) AS billed,
+    sum(effective) AS effective,
+    sum(contracted) AS contracted,
+    sum(list) AS list,
+    COALESCE(sum(effective) FILTER (WHERE (charge_category = 'Credit'::text)), (0)::numeric) AS effective_credits,
+    COALESCE(sum(effective) FILTER (WHERE (charge_class = 'Correction'::text)), (0)::numeric) AS effective_corrections,
+    count(*) FILTER (WHERE ((override_id IS NOT NULL) OR (overrides <> '{}'::uuid[]))) AS overridden
+   FROM costs.charge_in_effect
+  GROUP BY tenant_id, month, h_code_id, sector_id, owner_id, currency;
+alter materialized view costs.mv_monthly_chargeback_summary owner to trailkeep_views;
+CREATE UNIQUE INDEX mv_monthly_chargeback_summary_key ON costs.mv_monthly_chargeback_summary USING btree (tenant_id, month, h_code_id, sector_id, owner_id, currency);
 
 create view costs.override_in_effect with (security_invoker=true) as
  SELECT o.tenant_id,
@@ -1892,6 +2447,7 @@ create view costs.override_in_effect with (security_invoker=true) as
 alter view costs.override_in_effect owner to trailkeep_owner;
 grant select on costs.override_in_effect to trailkeep_app;
 grant select on costs.override_in_effect to trailkeep_loader;
+grant select on costs.override_in_effect to trailkeep_views;
 
 create view costs.usage_in_effect with (security_invoker=true) as
  WITH laid AS (
@@ -1931,6 +2487,7 @@ UNION ALL
 alter view costs.usage_in_effect owner to trailkeep_owner;
 grant select on costs.usage_in_effect to trailkeep_app;
 grant select on costs.usage_in_effect to trailkeep_loader;
+grant select on costs.usage_in_effect to trailkeep_views;
 
 create view public.etl_execution_log with (security_invoker=true) as
  SELECT tenant_id,
@@ -2074,6 +2631,66 @@ $function$
 alter function archive.hot_months(date) owner to trailkeep_owner;
 grant execute on function archive.hot_months(date) to trailkeep_purger;
 
+CREATE OR REPLACE FUNCTION costs.note_movement()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into costs.movement values (tg_table_schema || '.' || tg_table_name, pg_current_xact_id())
+    on conflict do nothing;
+  return null;
+end $function$
+;
+alter function costs.note_movement() owner to trailkeep_owner;
+
+CREATE OR REPLACE FUNCTION costs.refresh_view(wanted text, forced boolean, OUT refreshed boolean, OUT took_ms numeric, OUT rows bigint, OUT refreshed_at timestamp with time zone)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "TimeZone" TO 'UTC'
+AS $function$
+declare
+  one costs.view;
+  moved text[];
+  commits numeric;
+  began timestamptz;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('costs.refresh_view', 0));
+  with gone as (delete from costs.movement returning source) select array_agg(distinct source) into moved from gone;
+  update costs.view v set dirty = true where not v.dirty and (v.moved_by && moved or v.stale_at <= now());
+  select * into one from costs.view v where v.name = wanted;
+  if not found then
+    raise exception 'there is no view %', wanted using errcode = '22023';
+  end if;
+  if 'record.tenant_counter' = any (one.moved_by) then
+    select coalesce(sum(seq), 0) into commits from record.tenant_counter;
+  end if;
+  refreshed := forced or one.dirty or commits <> one.counted;
+  if not coalesce(refreshed, false) then
+    update costs.view v set checked_at = now() where v.name = wanted;
+    refreshed := false;
+    refreshed_at := one.refreshed_at;
+    return;
+  end if;
+  began := clock_timestamp();
+  execute format('refresh materialized view concurrently costs.%I', wanted);
+  execute format('select count(*) from costs.%I', wanted) into rows;
+  took_ms := round(extract(epoch from clock_timestamp() - began) * 1000, 3);
+  refreshed_at := began;
+  update costs.view v set dirty = false, counted = coalesce(commits, 0), refreshed_at = began, checked_at = now(),
+    stale_at = (select min(expires_at) from costs.override_in_effect where expires_at > began)
+    where v.name = wanted;
+  update costs.view v set dirty = true where wanted = any (v.moved_by);
+  insert into costs.refresh_log (view, started_at, took_ms, rows) values (wanted, began, took_ms, rows);
+  delete from costs.refresh_log where started_at < now() - interval '400 days';
+end $function$
+;
+alter function costs.refresh_view(text,boolean) owner to trailkeep_views;
+grant execute on function costs.refresh_view(text,boolean) to trailkeep_loader;
+
 CREATE OR REPLACE FUNCTION record.beat(least_ms integer)
  RETURNS void
  LANGUAGE sql
@@ -2165,3 +2782,4 @@ grant execute on function sec.ctx_tenants() to trailkeep_purger;
 grant execute on function sec.ctx_tenants() to trailkeep_recovery;
 grant execute on function sec.ctx_tenants() to trailkeep_sealer;
 grant execute on function sec.ctx_tenants() to trailkeep_verifier;
+grant execute on function sec.ctx_tenants() to trailkeep_views;
