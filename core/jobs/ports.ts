@@ -4,8 +4,10 @@ import type { JobKind, Outcome, PartMessage, RowCounts, RunState, Task } from '.
 
 /** A run as readers see it. Times are ISO 8601 in UTC. */
 export interface Run {
+  readonly tenant: string;
   readonly id: string;
   readonly job: string;
+  readonly jobName: string;
   readonly kind: JobKind;
   readonly cause: 'schedule' | 'manual';
   readonly askedBy: string;
@@ -34,25 +36,30 @@ export interface Jobs {
   history(tenant: string, id: string, before: string | undefined, limit: number): Promise<readonly Run[]>;
 }
 
-/** What became of a start. */
-export type Started =
-  | { readonly run: Run; readonly send: readonly PartMessage[] }
-  /** The schedule was delivered before, or the job is gone or disabled. */
-  | undefined;
-
-/** What a transaction on a run made due, which the caller sends and tells the trail of. */
+/** What a transaction on runs made due, which the caller sends and tells the trail of. */
 export interface Due {
   readonly send: readonly { readonly kind: JobKind; readonly message: PartMessage; readonly delaySeconds: number }[];
-  /** Runs that ended with this. */
+  readonly began: readonly Run[];
+  /** Runs that ended with this, refused ones among them. */
   readonly ended: readonly Run[];
 }
+export const nothingDue: Due = { send: [], began: [], ended: [] };
+
+/** The queue of each kind. */
+export interface JobQueues {
+  /** Every message is durable on return. Rejects with `Unavailable`, and then any part of them may have been sent. */
+  send(messages: Due['send']): Promise<void>;
+}
+
+/** What became of a start: undefined when the schedule was delivered before, or the job is gone or (by its schedule) disabled. */
+export type Started = { readonly run: Run; readonly due: Due } | undefined;
 
 /**
  * Runs and their parts. Every method is one transaction and rejects with `Unavailable` when the database is down. What it
  * says is to be sent may be lost by a crash: `due` finds it again.
  */
 export interface Runs {
-  /** Makes a run of a job and its first part, if its overlap lets it. */
+  /** Makes a run of a job and its first part, if its overlap lets it. Repeating a start by the schedule does nothing. */
   start(start: {
     readonly tenant: string;
     readonly id: string;
@@ -62,13 +69,18 @@ export interface Runs {
     readonly scheduledFor: Date;
     readonly at: Date;
   }): Promise<Started>;
+  /** A foreign or malformed id looks like a missing one. */
   get(tenant: string, run: string): Promise<Run | undefined>;
   /**
-   * Takes a part, until `leaseUntil`. Undefined when it is over, or someone else has it, or it is not yet its time:
-   * the message is then dropped. A part that waits for an answer is taken only with one, or after its time.
+   * Takes a part. Undefined when it is over, or someone else has it, or it is not yet its time: the message is then
+   * dropped. Who holds it by the same `holder` gets it again. A part that waits for an answer is taken only with one, or
+   * after its time; an answer that comes while its question is still being noted is kept for it.
    */
-  take(message: PartMessage, at: Date, leaseUntil: Date, trace: string): Promise<Task | undefined>;
-  /** Ends a call. An answer of a task that lost its lease is dropped: resolves with nothing due. */
+  take(
+    message: PartMessage,
+    by: { readonly at: Date; readonly leaseUntil: Date; readonly holder: string; readonly trace: string },
+  ): Promise<Omit<Task, 'until'> | undefined>;
+  /** Ends a call. What a task says that lost its lease is dropped: resolves with nothing due. */
   settle(task: Task, outcome: Outcome, at: Date): Promise<Due>;
   /** Ends a call that failed: the part is tried again after the job's back-off, or has failed and its run ends so. */
   fault(
@@ -76,11 +88,15 @@ export interface Runs {
     fault: { readonly code: string; readonly message: string; readonly again: boolean; readonly notBefore?: Date },
     at: Date,
   ): Promise<Due>;
-  /** Parts of these tenants whose time came and that nobody has, and runs that wait for one that is over. */
+  /**
+   * Up to `limit` parts of these tenants that count as lost, and runs that wait for one that is over. A part that was
+   * lost with its last try has failed.
+   */
   due(tenants: readonly string[], at: Date, limit: number): Promise<Due>;
-  /** Runs whose beginning or end the trail was not told of. */
-  unsaid(tenants: readonly string[], limit: number): Promise<readonly { readonly tenant: string; readonly run: Run }[]>;
-  said(tenant: string, run: string, what: 'started' | 'ended', at: Date): Promise<void>;
+  /** Runs that began or ended before `before` and of which the trail was not told. */
+  unsaid(tenants: readonly string[], before: Date, limit: number): Promise<readonly Run[]>;
+  /** Notes that the trail knows how a run began, or ended. */
+  said(run: Run, what: 'began' | 'ended', at: Date): Promise<void>;
 }
 
 /** One schedule for each enabled job (core/jobs/timing.ts `scheduleName`). Its target gets tenant, job and due time. */

@@ -1,5 +1,6 @@
 /** Runs of jobs: the words that verbs, stores and readers share. */
 import type { JsonObject } from '../event/event.ts';
+import type { Run } from './ports.ts';
 
 /** What a job can do. Each kind has a queue of its own and one verb that works it off. */
 export const jobKinds = [
@@ -30,14 +31,26 @@ export interface RowCounts {
 }
 export const noRows: RowCounts = { read: 0, written: 0, rejected: 0 };
 
-/** What is sent to a kind's queue. `answer` comes from where a part had asked outside. It holds nothing secret. */
+/** What is sent to a kind's queue. It holds nothing secret. */
 export interface PartMessage {
   readonly v: 1;
   readonly tenant: string;
   readonly run: string;
   readonly part: string;
+  /** From where the part had asked outside. */
   readonly answer?: JsonObject;
+  /** The `lease` of the task that asked: an answer to an earlier question is dropped. */
+  readonly asked?: number;
 }
+
+/** What goes outside with a question, and comes back with the answer: `{ ...questionOf(task), answer }`. */
+export const questionOf = ({ tenant, run, part, lease }: Task): PartMessage => ({
+  v: 1,
+  tenant,
+  run,
+  part,
+  asked: lease,
+});
 
 /** A part of a run, as the verb of its kind gets it. Lease and attempts are counted; nobody else works on it. */
 export interface Task {
@@ -46,8 +59,12 @@ export interface Task {
   readonly job: string;
   readonly kind: JobKind;
   readonly part: string;
-  /** 1 the first time. */
+  /** 1 the first time; again after each call that said `more`. */
   readonly attempt: number;
+  /** Counts how often the part was taken: of two who work on it only the later is heard. */
+  readonly lease: number;
+  /** The run, when this is how it began and the trail does not know. */
+  readonly began?: Run;
   readonly scheduledFor: Date;
   /** The job's settings as they were when the run began. */
   readonly config: JsonObject;

@@ -63,6 +63,7 @@ import { type ReadSource, Replicas, readPolicies } from '#stores/postgres/replic
 import { createRestores } from '#stores/postgres/restores.ts';
 import { createRetentionLedger, createRetentionPolicies } from '#stores/postgres/retention.ts';
 import { createRoleRegistry } from '#stores/postgres/roles.ts';
+import { createRuns } from '#stores/postgres/runs.ts';
 import { createTenantRegistry } from '#stores/postgres/tenants.ts';
 import { createVerification } from '#stores/postgres/verification.ts';
 import { PostgresSubjectKeys } from '#stores/privacy/subject-keys.ts';
@@ -84,11 +85,13 @@ import { SnsNotices } from '#stores/sns/notices.ts';
 import { SqsDeadLetterDesk } from '#stores/sqs/dead-letter-desk.ts';
 import { SqsDeadLetters } from '#stores/sqs/dead-letters.ts';
 import { SqsIntakeQueues } from '#stores/sqs/intake-queues.ts';
+import { SqsJobQueues } from '#stores/sqs/job-queues.ts';
 import { SqsOutlet } from '#stores/sqs/outlet.ts';
 import { deriveKey, SsmSecrets } from '#stores/ssm/secrets.ts';
 import { readEnv, readOptionalEnv } from './env.ts';
 import { createGuard } from './guard.ts';
 import { logger } from './observe.ts';
+import { createOnward } from './onward.ts';
 import { createPermissionMeter } from './permission-metrics.ts';
 import { createReadMeter } from './read-metrics.ts';
 import { createRecorder } from './recorder.ts';
@@ -347,6 +350,20 @@ export const openCompactQueue = () => new SqsOutlet(sqs(), readEnv('COMPACT_QUEU
 export const openCompactAfter = () => Number(readEnv('COMPACT_AFTER_MINUTES').COMPACT_AFTER_MINUTES) * 60_000;
 /** Days that pollers may be behind. */
 export const openFeedDays = () => Number(readEnv('FEED_DAYS').FEED_DAYS);
+
+// Runs of jobs. As trailkeep_app or trailkeep_loader.
+export const openRuns = async () => createRuns(sql(), await contextKey());
+export const openOnward = async () =>
+  createOnward({
+    queues: new SqsJobQueues(sqs(), JSON.parse(readEnv('JOB_QUEUES').JOB_QUEUES)),
+    recorder: openRecorder(),
+    runs: await openRuns(),
+  });
+/** The log group and stream of this execution environment. */
+export const openTrace = () => () =>
+  [process.env.AWS_LAMBDA_LOG_GROUP_NAME, process.env.AWS_LAMBDA_LOG_STREAM_NAME].filter(Boolean).join(' ');
+/** What a verb of `doParts` leans on, whatever it does. */
+export const openRunPorts = { runs: openRuns, onward: openOnward, trace: openTrace, clock: () => () => new Date() };
 
 // Exports for auditors.
 export const openExports = async () => createExports(sql(), await contextKey());

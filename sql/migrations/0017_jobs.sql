@@ -46,6 +46,8 @@ create table jobs.job (
   created_at timestamptz not null,
   changed_at timestamptz not null,
   deleted_at timestamptz,
+  -- When its schedule was last made to say what stands here. Older than the change: the schedule lags behind.
+  scheduled_at timestamptz,
   primary key (tenant_id, id)
 );
 -- A name is free again once its job is gone.
@@ -54,7 +56,7 @@ alter table jobs.job enable row level security;
 alter table jobs.job force row level security;
 create policy tenant on jobs.job to trailkeep_app, trailkeep_loader
   using (tenant_id = any ((select sec.ctx_tenants())::uuid[]));
-grant select, insert, update (enabled, changed_at, deleted_at) on jobs.job to trailkeep_app;
+grant select, insert, update (enabled, changed_at, deleted_at, scheduled_at) on jobs.job to trailkeep_app;
 grant select on jobs.job to trailkeep_loader;
 
 -- One row is a run. It is `queued` until its first part begins, or while an earlier run of its job is under way;
@@ -80,6 +82,11 @@ create table jobs.run (
   rows_read bigint not null default 0,
   rows_written bigint not null default 0,
   rows_rejected bigint not null default 0,
+  -- Counted with each part, so that the end is seen without looking at thousands. None open in a queued run: it waits
+  -- for an earlier run of its job.
+  parts_open integer not null default 0,
+  parts_done integer not null default 0,
+  parts_failed integer not null default 0,
   -- The first thing that went wrong: a stable code, and a sentence without anything secret.
   error_code text collate "C",
   error text,
@@ -102,19 +109,27 @@ alter table jobs.run enable row level security;
 alter table jobs.run force row level security;
 create policy tenant on jobs.run to trailkeep_app, trailkeep_loader
   using (tenant_id = any ((select sec.ctx_tenants())::uuid[]));
-grant select, insert, update (state, started_at, ended_at, rows_read, rows_written, rows_rejected, error_code, error,
-  result, trace, started_event_at, ended_event_at) on jobs.run to trailkeep_app, trailkeep_loader;
+grant select, insert, update (state, started_at, ended_at, rows_read, rows_written, rows_rejected, parts_open,
+  parts_done, parts_failed, error_code, error, result, trace, started_event_at, ended_event_at) on jobs.run to trailkeep_app, trailkeep_loader;
 
 -- One row is a part of a run: what one call of a function does, alone and again if need be. The first is `plan`; it may
--- make others, as `source/stream/2026-11-20`. `lease_until` is until when the one who works on it is waited for.
+-- make others, as `source/stream/2026-11-20`. `lease_until` is until when the one who works on it is waited for; `holder`
+-- is the message it was taken by, which may take it again at once; `taken` counts, so that who was late is not heard.
 create table jobs.part (
   tenant_id uuid not null,
   run_id uuid not null,
   part text collate "C" not null check (length(part) between 1 and 300),
   state text collate "C" not null check (state in ('waiting', 'working', 'away', 'done', 'failed')),
   attempt integer not null default 0,
+  taken integer not null default 0,
+  holder text collate "C",
   lease_until timestamptz,
+  -- Not before that; an answer from outside is waited for until then.
   next_at timestamptz not null,
+  -- When its message counts as lost, and is sent again.
+  sweep_at timestamptz not null,
+  -- An answer that came before its question was noted.
+  answer json,
   -- Where a part that was too long for one call goes on.
   position json,
   rows_read bigint not null default 0,
@@ -126,13 +141,13 @@ create table jobs.part (
   primary key (tenant_id, run_id, part),
   foreign key (tenant_id, run_id) references jobs.run
 );
-create index part_open on jobs.part (tenant_id, next_at) where state in ('waiting', 'working', 'away');
+create index part_open on jobs.part (tenant_id, sweep_at) where state in ('waiting', 'working', 'away');
 alter table jobs.part enable row level security;
 alter table jobs.part force row level security;
 create policy tenant on jobs.part to trailkeep_app, trailkeep_loader
   using (tenant_id = any ((select sec.ctx_tenants())::uuid[]));
-grant select, insert, update (state, attempt, lease_until, next_at, position, rows_read, rows_written, rows_rejected,
-  error_code, error, ended_at) on jobs.part to trailkeep_app, trailkeep_loader;
+grant select, insert, update (state, attempt, taken, holder, lease_until, next_at, sweep_at, answer, position, rows_read,
+  rows_written, rows_rejected, error_code, error, ended_at) on jobs.part to trailkeep_app, trailkeep_loader;
 
 -- The same under the names that reports and other tools know. They see what who asks may see.
 create view public.job_execution_history with (security_invoker) as

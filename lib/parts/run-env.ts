@@ -1,0 +1,37 @@
+import { Stack } from 'aws-cdk-lib';
+import type { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { JobKind } from '#core/jobs/run.ts';
+import type { Env } from '#functions/runtime/env.ts';
+import type { DataStack } from '../data-stack.ts';
+import { send } from './grants.ts';
+
+/**
+ * What whoever starts runs or does their parts needs, besides Postgres: the queues of all kinds, since a part that ends
+ * may let another run begin, and those that events go by.
+ */
+export function sendsRuns(data: DataStack): {
+  readonly environment: Partial<Env>;
+  readonly permissions: PolicyStatement[];
+} {
+  const { etl, refresh, forecast, work } = data;
+  const queues = {
+    etl,
+    refresh,
+    forecast,
+    compare: work,
+    report: work,
+    export: work,
+    retention: work,
+    verify: work,
+    'custom-webhook': work,
+  } satisfies Record<JobKind, unknown>;
+  const urls = Object.fromEntries(Object.entries(queues).map(([kind, queue]) => [kind, queue.queueUrl]));
+  return {
+    environment: {
+      JOB_QUEUES: Stack.of(data).toJsonString(urls),
+      CRITICAL_QUEUE_URL: data.critical.queueUrl,
+      BULK_QUEUE_URL: data.bulk.queueUrl,
+    },
+    permissions: send(etl, refresh, forecast, work, data.critical, data.bulk),
+  };
+}
