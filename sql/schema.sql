@@ -129,6 +129,28 @@ create policy tenant on access.issuer for * to trailkeep_app
   with check ('00000000-0000-0000-0000-000000000000'::uuid = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant DELETE, INSERT, SELECT on access.issuer to trailkeep_app;
 
+create table access.move (
+  tenant_id uuid not null,
+  from_shard smallint not null,
+  to_shard smallint not null,
+  step text collate "C" not null,
+  asked_by text not null,
+  asked_at timestamp with time zone not null,
+  stepped_at timestamp with time zone not null,
+  rows json,
+  problem text,
+  constraint move_check CHECK ((to_shard <> from_shard)),
+  constraint move_pkey PRIMARY KEY (tenant_id),
+  constraint move_step_check CHECK ((step = ANY (ARRAY['copying'::text, 'paused'::text, 'verified'::text, 'switched'::text, 'moved'::text, 'finishing'::text, 'finished'::text]))),
+  constraint move_tenant_id_fkey FOREIGN KEY (tenant_id) REFERENCES access.tenant(tenant_id)
+);
+alter table access.move owner to trailkeep_owner;
+alter table access.move enable row level security;
+alter table access.move force row level security;
+create policy tenant on access.move for * to trailkeep_app
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant INSERT, SELECT, UPDATE on access.move to trailkeep_app;
+
 create table access.permission (
   tenant_id uuid not null,
   module text collate "C" not null,
@@ -191,7 +213,9 @@ create table access.tenant (
   tenant_id uuid not null,
   name text not null,
   created_at timestamp with time zone not null,
+  shard smallint default 0 not null,
   constraint tenant_pkey PRIMARY KEY (tenant_id),
+  constraint tenant_shard_check CHECK (((shard >= 0) AND (shard <= 99))),
   constraint tenant_tenant_id_check CHECK ((tenant_id <> '00000000-0000-0000-0000-000000000000'::uuid))
 );
 alter table access.tenant owner to trailkeep_owner;
@@ -199,6 +223,8 @@ alter table access.tenant enable row level security;
 alter table access.tenant force row level security;
 create policy archiver on access.tenant for r to trailkeep_archiver
   using ('00000000-0000-0000-0000-000000000000'::uuid = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+create policy placed on access.tenant for r to trailkeep_owner
+  using true;
 create policy purger on access.tenant for r to trailkeep_purger
   using ('00000000-0000-0000-0000-000000000000'::uuid = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 create policy sealer on access.tenant for r to trailkeep_sealer
@@ -1559,8 +1585,10 @@ create table proof.incarnation (
   id smallint not null,
   incarnation uuid not null,
   since timestamp with time zone default now() not null,
+  shard smallint default 0 not null,
   constraint incarnation_id_check CHECK ((id = 1)),
-  constraint incarnation_pkey PRIMARY KEY (id)
+  constraint incarnation_pkey PRIMARY KEY (id),
+  constraint incarnation_shard_check CHECK (((shard >= 0) AND (shard <= 99)))
 );
 alter table proof.incarnation owner to trailkeep_owner;
 grant SELECT on proof.incarnation to trailkeep_app;
@@ -1806,6 +1834,22 @@ grant SELECT on record.tenant_counter to trailkeep_sealer;
 grant SELECT on record.tenant_counter to trailkeep_verifier;
 grant SELECT on record.tenant_counter to trailkeep_views;
 
+create table sec.away (
+  tenant_id uuid not null,
+  state text collate "C" not null,
+  since timestamp with time zone default now() not null,
+  constraint away_pkey PRIMARY KEY (tenant_id),
+  constraint away_state_check CHECK ((state = ANY (ARRAY['moving'::text, 'moved'::text])))
+);
+alter table sec.away owner to trailkeep_owner;
+alter table sec.away enable row level security;
+alter table sec.away force row level security;
+create policy enter on sec.away for r to trailkeep_owner
+  using true;
+create policy tenant on sec.away for r to trailkeep_app
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on sec.away to trailkeep_app;
+
 create table sec.context_key (
   id smallint not null,
   key bytea not null,
@@ -2026,10 +2070,8 @@ create view costs.daily_usage_by_application with (security_barrier=true) as
  SELECT v.tenant_id,
     v.day,
     v.application_id,
-    v.nodes,
-    v.vcpu,
-    v.licence_units,
-    v.calls,
+    v.measure,
+    v.amount,
     v.estimated,
     v.overridden,
     a.name AS application,
@@ -2192,21 +2234,32 @@ create materialized view costs.mv_architecture_metrics_90d as
             max(mv_daily_usage_by_application.day) AS to_day
            FROM costs.mv_daily_usage_by_application
           GROUP BY mv_daily_usage_by_application.tenant_id
-        ), used AS (
+        ), by_day AS (
          SELECT u.tenant_id,
             u.application_id,
-            count(*) AS days,
-            count(*) FILTER (WHERE u.estimated) AS days_estimated,
-            avg(u.nodes) AS nodes_avg,
-            max(u.nodes) AS nodes_max,
-            avg(u.vcpu) AS vcpu_avg,
-            max(u.vcpu) AS vcpu_max,
-            avg(u.licence_units) AS licence_units_avg,
-            max(u.licence_units) AS licence_units_max,
-            sum(u.calls) AS calls
+            u.day,
+            sum(u.amount) FILTER (WHERE (u.measure = 'nodes'::text)) AS nodes,
+            sum(u.amount) FILTER (WHERE (u.measure = 'vcpu'::text)) AS vcpu,
+            sum(u.amount) FILTER (WHERE (u.measure = 'licence_units'::text)) AS licence_units,
+            sum(u.amount) FILTER (WHERE (u.measure = 'calls'::text)) AS calls,
+            bool_or(u.estimated) AS estimated
            FROM (costs.mv_daily_usage_by_application u
              JOIN span s_1 ON (((s_1.tenant_id = u.tenant_id) AND ((u.day >= s_1.from_day) AND (u.day <= s_1.to_day)))))
-          GROUP BY u.tenant_id, u.application_id
+          GROUP BY u.tenant_id, u.application_id, u.day
+        ), used AS (
+         SELECT by_day.tenant_id,
+            by_day.application_id,
+            count(*) AS days,
+            avg(by_day.nodes) AS nodes_avg,
+            max(by_day.nodes) AS nodes_max,
+            avg(by_day.vcpu) AS vcpu_avg,
+            max(by_day.vcpu) AS vcpu_max,
+            avg(by_day.licence_units) AS licence_units_avg,
+            max(by_day.licence_units) AS licence_units_max,
+            sum(by_day.calls) AS calls,
+            count(*) FILTER (WHERE by_day.estimated) AS days_estimated
+           FROM by_day
+          GROUP BY by_day.tenant_id, by_day.application_id
         ), charged AS (
          SELECT sums.tenant_id,
             sums.application_id,
@@ -2352,16 +2405,14 @@ create materialized view costs.mv_daily_usage_by_application as
  SELECT tenant_id,
     day,
     application_id,
-    sum(amount) FILTER (WHERE (measure = 'nodes'::text)) AS nodes,
-    sum(amount) FILTER (WHERE (measure = 'vcpu'::text)) AS vcpu,
-    sum(amount) FILTER (WHERE (measure = 'licence_units'::text)) AS licence_units,
-    sum(amount) FILTER (WHERE (measure = 'calls'::text)) AS calls,
+    measure,
+    sum(amount) AS amount,
     bool_or(estimated) AS estimated,
     bool_or((override_id IS NOT NULL)) AS overridden
    FROM costs.usage_in_effect
-  GROUP BY tenant_id, day, application_id;
+  GROUP BY tenant_id, day, application_id, measure;
 alter materialized view costs.mv_daily_usage_by_application owner to trailkeep_views;
-CREATE UNIQUE INDEX mv_daily_usage_by_application_key ON costs.mv_daily_usage_by_application USING btree (tenant_id, day, application_id);
+CREATE UNIQUE INDEX mv_daily_usage_by_application_key ON costs.mv_daily_usage_by_application USING btree (tenant_id, day, application_id, measure);
 
 create materialized view costs.mv_license_utilization as
  SELECT tenant_id,
@@ -2624,6 +2675,20 @@ $function$
 alter function archive.hot_months(date) owner to trailkeep_owner;
 grant execute on function archive.hot_months(date) to trailkeep_purger;
 
+CREATE OR REPLACE FUNCTION archive.take_floor(lowest uuid, months json)
+ RETURNS void
+ LANGUAGE sql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into archive.dropped_month (month, dropped_at, events, tenants)
+    select month, dropped_at, 0, 0 from json_to_recordset(months) as m (month date, dropped_at timestamptz)
+    on conflict do nothing;
+  update archive.hot_floor set floor = lowest where floor < lowest;
+$function$
+;
+alter function archive.take_floor(uuid,json) owner to trailkeep_owner;
+
 CREATE OR REPLACE FUNCTION costs.note_movement()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2776,3 +2841,51 @@ grant execute on function sec.ctx_tenants() to trailkeep_recovery;
 grant execute on function sec.ctx_tenants() to trailkeep_sealer;
 grant execute on function sec.ctx_tenants() to trailkeep_verifier;
 grant execute on function sec.ctx_tenants() to trailkeep_views;
+
+CREATE OR REPLACE FUNCTION sec.enter(tenants text, writes boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  tenant uuid;
+  found text;
+begin
+  for tenant in select distinct t::uuid from string_to_table(tenants, ',') as t order by 1 loop
+    if writes then
+      perform pg_advisory_xact_lock_shared(hashtextextended(tenant::text, 8));
+    end if;
+    select a.state into found from sec.away a where a.tenant_id = tenant;
+    if found = 'moved' or (writes and found is not null) then
+      raise exception 'tenant % is away', tenant using errcode = 'TK001', hint = found;
+    end if;
+  end loop;
+end $function$
+;
+alter function sec.enter(text,boolean) owner to trailkeep_owner;
+grant execute on function sec.enter(text,boolean) to trailkeep_app;
+grant execute on function sec.enter(text,boolean) to trailkeep_archiver;
+grant execute on function sec.enter(text,boolean) to trailkeep_loader;
+grant execute on function sec.enter(text,boolean) to trailkeep_purger;
+grant execute on function sec.enter(text,boolean) to trailkeep_recovery;
+grant execute on function sec.enter(text,boolean) to trailkeep_sealer;
+grant execute on function sec.enter(text,boolean) to trailkeep_verifier;
+
+CREATE OR REPLACE FUNCTION sec.places(tenants text)
+ RETURNS TABLE(tenant uuid, shard smallint)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select t.tenant_id, t.shard from access.tenant t where t.tenant_id = any (string_to_array(tenants, ',')::uuid[])
+$function$
+;
+alter function sec.places(text) owner to trailkeep_owner;
+grant execute on function sec.places(text) to trailkeep_app;
+grant execute on function sec.places(text) to trailkeep_archiver;
+grant execute on function sec.places(text) to trailkeep_loader;
+grant execute on function sec.places(text) to trailkeep_purger;
+grant execute on function sec.places(text) to trailkeep_recovery;
+grant execute on function sec.places(text) to trailkeep_sealer;
+grant execute on function sec.places(text) to trailkeep_verifier;

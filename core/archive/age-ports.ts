@@ -25,7 +25,10 @@ export interface AgedMonth {
   readonly verifiedAt: Date;
 }
 
+/** The rows of one cluster. */
 export interface HotRows {
+  /** Those of these tenants whose rows are on this cluster. */
+  own(tenants: readonly string[]): Promise<readonly string[]>;
   /** Months that ended before `until`, oldest first. */
   months(until: Date): Promise<readonly HotMonth[]>;
   count(tenant: string, month: HotMonth): Promise<number>;

@@ -40,6 +40,8 @@ export interface LogRecord {
   readonly epoch: number;
   /** Of the whole database: recoveries renew it, here and on S3, so that workers from before do nothing more. */
   readonly incarnation: string;
+  /** Of the database: 0, which is not told, is the main one. Each has an incarnation of its own, and S3 one for each. */
+  readonly shard?: number;
   /** Leaves whose order is fixed: the index the next one gets. */
   readonly leaves: number;
   /** Leaves that are in the tree; `root` is its root and `edge` its right edge (integrate.ts encodes it). */
@@ -133,8 +135,8 @@ export interface LogTenants {
 
 /** What is done to logs by hand, or by recovery. Its driver logs in with rights that no sealer has. */
 export interface LogRecovery {
-  /** Gives the whole database a new incarnation. */
-  renewIncarnation(incarnation: string): Promise<void>;
+  /** Gives the whole database that has the tenant a new incarnation. */
+  renewIncarnation(incarnation: string, tenant: string): Promise<void>;
   /**
    * The log, and its parts that have leaves at `from` or later, in order, with their leaves where the outbox still has
    * them. A part that is not in the outbox was sealed before.
@@ -251,9 +253,9 @@ export interface LogStore {
   remove(slug: string, paths: readonly string[]): Promise<void>;
   /** Replaces a text that changes rarely: `keys.txt`, `policy.txt`. */
   putText(slug: string, path: string, text: string): Promise<void>;
-  /** The incarnation that workers must share with the database. Undefined before the first was written. */
-  incarnation(): Promise<string | undefined>;
-  setIncarnation(incarnation: string): Promise<void>;
+  /** The incarnation that workers must share with the database of a shard. Undefined before the first was written. */
+  incarnation(shard?: number): Promise<string | undefined>;
+  setIncarnation(incarnation: string, shard?: number): Promise<void>;
 }
 
 /** Logs whose published checkpoint witnesses are to see. */

@@ -70,7 +70,7 @@ export interface Verification {
     to: number,
   ): Promise<readonly { readonly size: number; readonly root: Uint8Array }[]>;
   /** The smallest id that can have a row: older months have left the hot window. */
-  oldestId(): Promise<string>;
+  oldestId(tenant: string): Promise<string>;
   rounds(tenants: readonly string[]): Promise<readonly Round[]>;
   keepRound(round: Round): Promise<void>;
   /**

@@ -153,11 +153,15 @@ export type CommitResult =
   | { readonly stored: false; readonly known: Known };
 
 /** The ledger in Postgres: what is committed is visible, what is not is garbage. */
+/** Tenants by the cluster they live on: a batch is of tenants whose rows one transaction can write. */
+export type Together = (tenants: readonly string[]) => Promise<readonly (readonly string[])[]>;
+
 export interface Ledger {
-  /** Which of these critical events and messages (hex digests) are committed already. */
+  /** Which of these critical events and messages (hex digests) are committed already; `tenants` are the messages'. */
   known(
     events: readonly { readonly tenant: string; readonly id: string }[],
     messages: readonly string[],
+    tenants: readonly string[],
   ): Promise<Known>;
   /**
    * ONE transaction: critical rows, the segment's catalogue row, one part per tenant, its leaves in the outbox, the

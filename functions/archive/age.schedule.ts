@@ -119,10 +119,10 @@ async function verifyOne(
   }
 }
 
-async function* allTenants({ tenants }: AgePorts): AsyncGenerator<string> {
+async function* allTenants({ tenants, hot }: AgePorts): AsyncGenerator<string> {
   for (let after: string | undefined; ; ) {
     const page = await tenants.page(after, tenantsAtOnce);
-    yield* page;
+    yield* await hot.own(page);
     if (page.length < tenantsAtOnce) return;
     after = page.at(-1)!;
   }
@@ -141,8 +141,33 @@ async function forgetTokens(ports: AgePorts, now: Date, until: number): Promise<
   return gone;
 }
 
-export const handler = onSchedule(age, {
-  hot: openHotRows,
+export interface AgeEachPorts extends Omit<AgePorts, 'hot'> {
+  /** The rows of each cluster. */
+  readonly hots: readonly HotRows[];
+}
+
+/**
+ * Each cluster drops its months by itself. They have the run's time together, and another one begins every day; one that is
+ * down fails the run after the others had their turn.
+ */
+export async function ageEach({ hots, ...ports }: AgeEachPorts, at: { readonly now: Date }) {
+  const first = Math.floor(at.now.getTime() / dayMs) % hots.length;
+  const reports: Awaited<ReturnType<typeof age>>[] = [];
+  let outage: Unavailable | undefined;
+  for (const hot of [...hots.slice(first), ...hots.slice(0, first)]) {
+    try {
+      reports.push(await age({ ...ports, hot }, at));
+    } catch (error) {
+      if (!(error instanceof Unavailable)) throw error;
+      outage = error;
+    }
+  }
+  if (outage) throw outage;
+  return reports;
+}
+
+export const handler = onSchedule(ageEach, {
+  hots: openHotRows,
   tenants: openLogTenants,
   blocks: openArchiveBlocks,
   digest: openLineDigest,

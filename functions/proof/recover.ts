@@ -105,7 +105,7 @@ export async function recover(
 
 async function work(ports: RecoverPorts, log: LogRecord, now: Date): Promise<Recovered> {
   const { recovery, logs, crypto, signer } = ports;
-  await renewIncarnation(ports);
+  await renewIncarnation(ports, log);
 
   const verifier = verifierOf(crypto, log.origin, ed25519Type, await signer.publicKey());
   const tree = await readArchived(ports, log, verifier);
@@ -140,12 +140,15 @@ async function work(ports: RecoverPorts, log: LogRecord, now: Date): Promise<Rec
  * S3 first: whoever still runs against the old one is stopped by either. Other logs are recovered at once with this one
  * and renew it too; the database follows S3 until the two agree, or nobody would ever seal again.
  */
-async function renewIncarnation({ logs, recovery, newIncarnation }: RecoverPorts): Promise<void> {
+async function renewIncarnation(
+  { logs, recovery, newIncarnation }: RecoverPorts,
+  { tenant, shard }: LogRecord,
+): Promise<void> {
   let own = newIncarnation();
-  await logs.setIncarnation(own);
+  await logs.setIncarnation(own, shard);
   for (;;) {
-    await recovery.renewIncarnation(own);
-    const there = await logs.incarnation();
+    await recovery.renewIncarnation(own, tenant);
+    const there = await logs.incarnation(shard);
     if (there === undefined) throw new Stuck('the incarnation was removed from the bucket');
     if (there === own) return;
     own = there;

@@ -49,7 +49,7 @@ export class Stop {
  * before a recovery, and stop in silence.
  */
 export async function freeze(ports: SealLogPorts, seen: LogRecord, reason: FreezeReason): Promise<Stop> {
-  const [there, log] = [await ports.logs.incarnation(), await ports.ledger.find(seen.tenant)];
+  const [there, log] = [await ports.logs.incarnation(seen.shard), await ports.ledger.find(seen.tenant)];
   const isOurs = log?.epoch === seen.epoch && log.incarnation === seen.incarnation;
   if (!log || !isOurs || (there !== undefined && there !== log.incarnation)) return new Stop('busy');
   const isFirst = await ports.ledger.freeze(seen.tenant, reason, seen.epoch);

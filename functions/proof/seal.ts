@@ -82,13 +82,13 @@ async function look(ports: SealLogPorts, before: LogRecord, verifier: Verifier):
   const [head, bound, incarnation] = await Promise.all([
     logs.newestArchived(before.slug, before.archivedSize),
     logs.bound(before.slug),
-    logs.incarnation(),
+    logs.incarnation(before.shard),
   ]);
   const log = await ledger.find(before.tenant);
   if (!log || log.state === 'frozen') return new Stop('frozen');
   if (log.state === 'retired') return new Stop('retired');
   // Another database than the one we read first: what was read of S3 is not about this one.
-  if (log.slug !== before.slug || log.epoch !== before.epoch) return new Stop('busy');
+  if (log.slug !== before.slug || log.epoch !== before.epoch || log.shard !== before.shard) return new Stop('busy');
   if (incarnation !== undefined && incarnation !== log.incarnation) return new Stop('fenced');
   const next = bound && parseCheckpoint(bound.text);
   if (bound && next?.origin !== log.origin) return freeze(ports, log, 'checkpoint_differs');

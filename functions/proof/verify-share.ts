@@ -119,7 +119,7 @@ export async function verifyRows(ports: SharePorts, tenant: string, position: st
   // The round over the log tells what is wrong with it.
   if (!isOpen(log)) return { checked: 0, findings: [] };
   const { tree } = log;
-  const after = position ?? (await verification.oldestId());
+  const after = position ?? (await verification.oldestId(tenant));
   // Rows before parts: a part that is committed between the two is not yet in the tree, so it excuses and is not missed.
   const rows = await verification.rows(tenant, after, rowsMax);
   const isLast = rows.length < rowsMax;

@@ -11,14 +11,17 @@ import type { Tier } from '#core/event/event.ts';
 import { uuidTime } from '#core/event/uuid.ts';
 import type { EventLine } from '#core/record/envelope.ts';
 import { planSegment } from '#core/record/plan-segment.ts';
-import { type Announcer, type Ledger, type Segments, Unavailable } from '#core/record/ports.ts';
+import { type Announcer, type Ledger, type Segments, type Together, Unavailable } from '#core/record/ports.ts';
+import type { Segment } from '#core/record/segment.ts';
 import { logger, metric } from '#functions/runtime/observe.ts';
-import { openAnnouncer, openLedger, openNewId, openSegments } from '#functions/runtime/open.ts';
+import { openAnnouncer, openLedger, openNewId, openSegments, openTogether } from '#functions/runtime/open.ts';
 import { onSchedule } from '#functions/runtime/schedule.ts';
 import { leavesOf } from './leaves.ts';
 
 export interface SweepPorts {
   readonly ledger: Ledger;
+  /** Undefined: one cluster has all tenants. */
+  readonly together?: Together;
   readonly segments: Segments;
   readonly announcer: Announcer;
   /** A fresh UUIDv7 for a segment. */
@@ -121,6 +124,7 @@ async function adopt(
   const { messages: known } = await ledger.known(
     [],
     segment.parts.flatMap(({ messages }) => messages ?? []),
+    segment.parts.map(({ tenant }) => tenant),
   );
   const isKnown = (digest: string) => known.has(digest);
   const lost = segment.parts.filter(({ messages = [] }) => messages.length > 0 && !messages.some(isKnown));
@@ -128,13 +132,33 @@ async function adopt(
   if (halves.length > 0) {
     const seen = await eventsOf(segments, new Set(known.values()));
     const tenants = new Map(
-      halves.map(({ tenant, messages = [] }) => [tenant, messages.filter((one) => !isKnown(one))]),
+      (await neighbours(ports, halves)).map(({ tenant, messages = [] }) => [
+        tenant,
+        messages.filter((one) => !isKnown(one)),
+      ]),
     );
     const left = lines.filter(({ event }) => tenants.has(event.tenant) && !seen.has(`${event.tenant}/${event.id}`));
     // The other parts have their turn in the next sweep.
     return left.length === 0 ? 'waits' : rewrite(ports, segment.tier, left, tenants, now);
   }
   if (lost.length === 0) return 'garbage';
+  return adoptParts(ports, { segment, lines }, await neighbours(ports, lost), now);
+}
+
+/** Parts of tenants on one cluster; those on another have their turn in the next sweep. */
+async function neighbours({ together }: SweepPorts, parts: Segment['parts']): Promise<Segment['parts']> {
+  const [first, ...others] = (await together?.(parts.map(({ tenant }) => tenant))) ?? [];
+  return others.length === 0 ? parts : parts.filter(({ tenant }) => first!.includes(tenant));
+}
+
+/** Commits these parts, which live on one cluster. */
+async function adoptParts(
+  ports: SweepPorts,
+  { segment, lines }: NonNullable<Awaited<ReturnType<Segments['load']>>>,
+  lost: Segment['parts'],
+  now: Date,
+): Promise<'adopted' | 'garbage' | 'waits'> {
+  const { ledger } = ports;
   const tenants = new Set(lost.map(({ tenant }) => tenant));
   const own = lines.filter(({ event }) => tenants.has(event.tenant));
   const result = await ledger.adopt({ ...segment, parts: lost }, own, leavesOf(own), segment.parts.length);
@@ -174,6 +198,7 @@ async function eventsOf(segments: Pick<Segments, 'load'>, keys: ReadonlySet<stri
 
 export const handler = onSchedule(sweep, {
   ledger: openLedger,
+  together: openTogether,
   segments: openSegments,
   announcer: openAnnouncer,
   newId: openNewId,

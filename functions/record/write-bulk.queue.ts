@@ -9,6 +9,7 @@ import {
   openRandom,
   openSegments,
   openSubjectKeys,
+  openTogether,
 } from '#functions/runtime/open.ts';
 import { onQueue, type QueueMessage } from '#functions/runtime/queue.ts';
 import { type WritePorts, write } from './write.ts';
@@ -19,6 +20,7 @@ export const writeBulk = (ports: WritePorts, messages: readonly QueueMessage[], 
 export const handler = onQueue(writeBulk, {
   segments: openSegments,
   ledger: openLedger,
+  together: openTogether,
   announcer: openAnnouncer,
   deadLetters: openDeadLetters,
   newId: openNewId,

@@ -14,6 +14,7 @@ import {
   type Known,
   type Ledger,
   type Segments,
+  type Together,
   Unavailable,
 } from '#core/record/ports.ts';
 import type { Segment } from '#core/record/segment.ts';
@@ -27,6 +28,8 @@ import { type SealPorts, seal } from './seal.ts';
 export interface WritePorts extends SealPorts {
   readonly segments: Segments;
   readonly ledger: Ledger;
+  /** Undefined: one cluster has all tenants. */
+  readonly together?: Together;
   readonly announcer: Announcer;
   readonly deadLetters: DeadLetters;
   /** A fresh UUIDv7 for a segment. */
@@ -58,6 +61,38 @@ export async function write(
     else await bury(ports, message, envelope.fault.code, envelope.fault.detail);
   }
   if (opened.length === 0) return [];
+  const groups = await ports.together?.([...new Set(opened.map(({ tenant }) => tenant))]);
+  if (!groups || groups.length === 1) return storeTogether(ports, tier, opened, now);
+  return storeApart(ports, tier, groups.map(messagesIn(opened)), now);
+}
+
+const messagesIn = (opened: readonly Opened[]) => (tenants: readonly string[]) =>
+  opened.filter(({ tenant }) => tenants.includes(tenant));
+
+/** A segment for each cluster. One that is down holds up its own messages, and everybody only when all are. */
+async function storeApart(
+  ports: WritePorts,
+  tier: Tier,
+  groups: readonly (readonly Opened[])[],
+  now: Date,
+): Promise<string[]> {
+  const failed: string[] = [];
+  const outages: Unavailable[] = [];
+  for (const group of groups) {
+    try {
+      failed.push(...(await storeTogether(ports, tier, group, now)));
+    } catch (error) {
+      if (!(error instanceof Unavailable)) throw error;
+      logger.warn('a cluster cannot be written', { messages: group.length, error });
+      outages.push(error);
+      failed.push(...group.map(({ message }) => message.messageId));
+    }
+  }
+  if (outages.length === groups.length) throw outages[0];
+  return failed;
+}
+
+async function storeTogether(ports: WritePorts, tier: Tier, opened: readonly Opened[], now: Date): Promise<string[]> {
   try {
     await store(ports, tier, opened, now);
     return [];
@@ -120,6 +155,7 @@ const linesIn = (opened: readonly Opened[]): number => opened.reduce((sum, { lin
 const namesOf = (tier: Tier, opened: readonly Opened[]): Parameters<Ledger['known']> => [
   tier === 'critical' ? opened.flatMap((one) => one.lines.map(({ event }) => event)) : [],
   opened.map((one) => one.digest),
+  [...new Set(opened.map((one) => one.tenant))],
 ];
 
 /** What is left of messages without what is known already. */

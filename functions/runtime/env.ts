@@ -51,6 +51,8 @@ export interface Env {
   DATABASE_READ_POLICY: string;
   /** How old their rows may be, in ms. */
   DATABASE_READ_STALE_MS: string;
+  /** Clusters besides the main one, by the numbers of their shards: `1=host/database,2=…`; unset where there are none. */
+  DATABASE_SHARDS: string;
   DATABASE_PORT: string;
   DATABASE_NAME: string;
   /** Role to log in as, with an IAM token as the password. */

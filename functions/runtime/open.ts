@@ -21,6 +21,7 @@ import { roleTemplates } from '#core/access/role-templates.ts';
 import { steadyClock } from '#core/access/steady-clock.ts';
 import { uuidv7 } from '#core/event/uuid.ts';
 import type { Anchors } from '#core/proof/ports.ts';
+import type { Together } from '#core/record/ports.ts';
 import { AthenaQueries } from '#stores/athena/queries.ts';
 import { clientSettings } from '#stores/aws/clients.ts';
 import { openCedar } from '#stores/cedar/engine.ts';
@@ -36,6 +37,7 @@ import { createArchiveReaches } from '#stores/postgres/archive-reach.ts';
 import { createRebuildLedger } from '#stores/postgres/archive-rebuild.ts';
 import { createBreakGlassRegistry } from '#stores/postgres/break-glass.ts';
 import { createCatalogue } from '#stores/postgres/catalogue.ts';
+import { clustersOf } from '#stores/postgres/clusters.ts';
 import { connect, type Transactions } from '#stores/postgres/connect.ts';
 import { createCriticalEvents } from '#stores/postgres/critical-events.ts';
 import { createDeliveries } from '#stores/postgres/deliveries.ts';
@@ -64,6 +66,7 @@ import { createRestores } from '#stores/postgres/restores.ts';
 import { createRetentionLedger, createRetentionPolicies } from '#stores/postgres/retention.ts';
 import { createRoleRegistry } from '#stores/postgres/roles.ts';
 import { createRuns } from '#stores/postgres/runs.ts';
+import { parseShards, Shards } from '#stores/postgres/shards.ts';
 import { createTenantRegistry } from '#stores/postgres/tenants.ts';
 import { createVerification } from '#stores/postgres/verification.ts';
 import { PostgresSubjectKeys } from '#stores/privacy/subject-keys.ts';
@@ -177,7 +180,25 @@ const login = () => {
     sslMode: env.PGSSLMODE,
   };
 };
-const sql = /* @__PURE__ */ once(() => connect(login()));
+/** The main cluster, which has schema `access` for all tenants. */
+const main = /* @__PURE__ */ once(() => connect(login()));
+/** All clusters, where tenants live on several: DATABASE_SHARDS is `1=host:port/database,…`. */
+const shards = /* @__PURE__ */ once(() => {
+  const addresses = parseShards(readOptionalEnv('DATABASE_SHARDS') ?? '');
+  if (addresses.length === 0) return undefined;
+  const own = login();
+  const clusters = [main(), ...addresses.map((address) => connect({ ...own, ...address }))];
+  return new Shards({
+    clusters,
+    clock: () => performance.now(),
+    onDown: (error) => logger.error('a cluster is passed over', { error }),
+  });
+});
+/** Wherever a tenant lives; what is asked without one is asked of the main cluster, unless the store asks all. */
+const sql = /* @__PURE__ */ once(() => shards()?.sql() ?? main());
+/** Which tenants' events may be written together. Undefined where all are on one cluster. */
+export const openTogether = (): Together => async (tenants) =>
+  (await clustersOf(sql()).together(tenants)).map((one) => one.tenants);
 export const openLedger = async () => createLedger(sql(), await contextKey());
 export const openPartitions = () => createPartitions(sql());
 export const openCritical = async () => createCriticalEvents(sql(), await contextKey());
@@ -193,7 +214,7 @@ const replicas = /* @__PURE__ */ once(() => {
   if (!policy) throw new Error(`DATABASE_READ_POLICY is none of ${readPolicies.join(', ')}`);
   const clock = () => performance.now();
   return new Replicas({
-    writer: sql(),
+    writer: main(),
     readers: hosts.map((address) => {
       const [host, port] = address.split(':') as [string, string?];
       const place = { ...login(), host, ...(port === undefined ? {} : { port: Number(port) }) };
@@ -209,21 +230,27 @@ const replicas = /* @__PURE__ */ once(() => {
 export async function openReads() {
   const key = await contextKey();
   const bounded = replicas();
+  const others = clustersOf(sql()).every.slice(1);
+  // Shards have no replicas. What a replica of the main cluster says of a tenant that has moved is as old as its rows.
+  const reads = () => {
+    const request = bounded!.request();
+    return shards()?.choosing([request, ...others]) ?? request;
+  };
   const from = (place: Transactions) => ({
     critical: createCriticalEvents(place, key),
     catalogue: createCatalogue(place, key),
   });
   return {
     replicated: bounded !== undefined,
-    from: (consistency: 'bounded' | 'strong') => from(bounded && consistency === 'bounded' ? bounded.request() : sql()),
+    from: (consistency: 'bounded' | 'strong') => from(bounded && consistency === 'bounded' ? reads() : sql()),
   };
 }
-export const openTenants = async () => createTenantRegistry(sql(), await contextKey());
-export const openIssuers = async () => createIssuerRegistry(sql(), await contextKey());
-export const openKeys = async () => createKeyRegistry(sql(), await contextKey());
-export const openProjects = async () => createProjectRegistry(sql(), await contextKey());
-export const openPolicies = async () => createPolicyRegistry(sql(), await contextKey());
-export const openRoles = async () => createRoleRegistry(sql(), await contextKey());
+export const openTenants = async () => createTenantRegistry(main(), await contextKey());
+export const openIssuers = async () => createIssuerRegistry(main(), await contextKey());
+export const openKeys = async () => createKeyRegistry(main(), await contextKey());
+export const openProjects = async () => createProjectRegistry(main(), await contextKey());
+export const openPolicies = async () => createPolicyRegistry(main(), await contextKey());
+export const openRoles = async () => createRoleRegistry(main(), await contextKey());
 
 /**
  * The permission cache: one for an execution environment, or it would hold nothing. Valkey's client is loaded only
@@ -233,7 +260,7 @@ export const openPermissionCache = /* @__PURE__ */ once(async () => {
   const clock = steadyClock(() => performance.now(), Date.now);
   const store = await openPermissionStore();
   return new VersionedPermissionCache({
-    source: createPermissionSource(sql(), await contextKey()),
+    source: createPermissionSource(main(), await contextKey()),
     ...(store ? { store } : {}),
     clock,
     wall: Date.now,
@@ -256,7 +283,7 @@ async function openPermissionStore() {
 // Decisions. Cedar is loaded by the first one that needs it.
 // Tests check policies and requests against the schema; here it would double the first decision's time and decide nothing.
 const engine = /* @__PURE__ */ once(async () => remembering(await openCedar({ policies })));
-export const openBreakGlass = async () => createBreakGlassRegistry(sql(), await contextKey());
+export const openBreakGlass = async () => createBreakGlassRegistry(main(), await contextKey());
 export const openNotices = () =>
   new SnsNotices(new SNSClient(clientSettings), readEnv('NOTICE_TOPIC_ARN').NOTICE_TOPIC_ARN);
 export const openGuard = () =>
@@ -309,7 +336,11 @@ export const openReplayLedger = async () => createReplayLedger(sql(), await cont
 
 // How long events are kept.
 export const openRetentionPolicies = async () => createRetentionPolicies(sql(), await contextKey());
-export const openHotRows = async () => createHotRows(sql(), await contextKey());
+/** The rows of each cluster. */
+export const openHotRows = async () => {
+  const key = await contextKey();
+  return clustersOf(sql()).every.map((cluster) => createHotRows(sql(), key, cluster));
+};
 /** Days after its end that a month stays in Postgres. */
 export const openHotDays = () => Number(readEnv('HOT_DAYS').HOT_DAYS);
 export const openPurges = async () => createPurges(sql(), await contextKey());
@@ -328,7 +359,7 @@ export const openLogLedger = async () => createLogLedger(sql(), await contextKey
 export const openLogRecovery = async () => createLogRecovery(sql(), await contextKey());
 export const openLogDrainMs = () => Number(readOptionalEnv('LOG_DRAIN_SECONDS') ?? 900) * 1000;
 export const openNewIncarnation = () => (): string => randomUUID();
-export const openLogTenants = async () => createLogTenants(sql(), await contextKey());
+export const openLogTenants = async () => createLogTenants(main(), await contextKey());
 /** As trailkeep_verifier, who reads what others write and writes only what it found. */
 export const openVerification = async () => createVerification(sql(), await contextKey());
 export const openLogSigner = () =>

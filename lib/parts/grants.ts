@@ -106,8 +106,8 @@ export const vaultKeys = (data: DataStack) => [
 /** Logs as everybody may see them who may see them at all. */
 export const readLogs = (data: DataStack) => readObjects(data, data.evidence, 't/');
 
-/** The incarnation, which ties the bucket to the database. Listing makes a missing one an honest 404. */
-const incarnationOf = (data: DataStack) => data.evidence.arnForObjects('incarnation');
+/** The incarnations, which tie the bucket to the databases: `incarnation`, and `incarnation-1` of a shard. */
+const incarnationOf = (data: DataStack) => data.evidence.arnForObjects('incarnation*');
 
 /** What sealing and recovery do to logs: write, archive under lock, and take tiles away that others replace. */
 export const writeLogs = (data: DataStack) => [

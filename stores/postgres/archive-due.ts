@@ -1,7 +1,8 @@
 /** What there is to be done for the archive, over many tenants. */
-import type { Sql } from 'postgres';
+import type { Row, Sql } from 'postgres';
 import type { Waiting } from '#core/archive/compact-ports.ts';
 import { uuidFloor } from '#core/event/uuid.ts';
+import { clustersOf, searchEach } from './clusters.ts';
 import { asked, withTenants } from './connect.ts';
 
 /** Days smaller than this are merged into months, so that no smaller object reaches Glacier. */
@@ -17,12 +18,13 @@ export async function waiting(
   { now, pollersBefore }: { readonly now: Date; readonly pollersBefore: Date },
 ): Promise<readonly Waiting[]> {
   if (tenants.length === 0) return [];
-  const rows = await withTenants(
-    sql,
-    contextKey,
-    tenants,
-    new Date(),
-    async (tx) => tx`select * from (
+  const rows = await searchEach<Row>(sql, tenants, (some) =>
+    withTenants(
+      sql,
+      contextKey,
+      some,
+      new Date(),
+      async (tx) => tx`select * from (
         select t.tenant_id, parts.events, parts.oldest,
           exists (select from archive.doomed d where d.tenant_id = t.tenant_id and d.after <= ${now})
           or exists (select from archive.file f where f.tenant_id = t.tenant_id and f.bytes < 16777216 and f.span = 'day'
@@ -34,7 +36,7 @@ export async function waiting(
             from record.segment_part p join record.segment s using (segment_id)
             join archive.progress g on g.tenant_id = p.tenant_id
             where p.tenant_id = t.tenant_id order by p.seq limit 1), false) as upkeep
-        from (select string_to_table(${tenants.join(',')}::text, ',')::uuid as tenant_id) t
+        from (select string_to_table(${some.join(',')}::text, ',')::uuid as tenant_id) t
         left join archive.progress g on g.tenant_id = t.tenant_id
         left join lateral (
           select sum(p.events) as events, (
@@ -43,7 +45,8 @@ export async function waiting(
           from record.segment_part p where p.tenant_id = t.tenant_id and p.seq > coalesce(g.compacted_seq, 0)
         ) parts on true
       ) one where upkeep or events > 0`,
-    'read only',
+      'read only',
+    ),
   );
   return rows.map((row) => ({
     tenant: row.tenant_id,
@@ -53,14 +56,42 @@ export async function waiting(
   }));
 }
 
-/** See ArchiveLedger.oldSegments. */
+interface OldSegment {
+  readonly id: string;
+  readonly key: string;
+  readonly isFree: boolean;
+}
+
+/**
+ * See ArchiveLedger.oldSegments. A segment of before a move has a row on two clusters, and is free when both let it go: each
+ * tells its own up to the place where the first of them has more.
+ */
 export async function oldSegments(
   sql: Sql,
   contextKey: Uint8Array,
   before: Date,
   after: string | undefined,
   limit: number,
-): Promise<{ readonly id: string; readonly key: string; readonly isFree: boolean }[]> {
+): Promise<readonly OldSegment[]> {
+  const { every } = clustersOf(sql);
+  const pages = await Promise.all(every.map((cluster) => oldSegmentsOf(cluster, contextKey, before, after, limit)));
+  if (pages.length === 1) return pages[0]!;
+  const ends = pages.flatMap((page) => (page.length < limit ? [] : [page.at(-1)!.id])).sort();
+  const all = new Map<string, OldSegment>();
+  for (const one of pages.flat()) {
+    if (ends[0] !== undefined && one.id > ends[0]) continue;
+    all.set(one.id, { ...one, isFree: one.isFree && (all.get(one.id)?.isFree ?? true) });
+  }
+  return [...all.values()].sort((a, b) => (a.id < b.id ? -1 : 1)).slice(0, limit);
+}
+
+async function oldSegmentsOf(
+  sql: Sql,
+  contextKey: Uint8Array,
+  before: Date,
+  after: string | undefined,
+  limit: number,
+): Promise<OldSegment[]> {
   // Ids are UUIDv7: their order is that of time.
   const segments = await asked(sql`select segment_id, key, array_to_string(tenants, ',') as tenants,
       announced_at is not null and committed_at < ${before} as old

@@ -14,6 +14,7 @@ import { categories, tiers } from '#core/event/event.ts';
 import { encodeBlocks } from '#core/record/block-codec.ts';
 import { oldSegments, waiting } from './archive-due.ts';
 import { chunkOf, partOf } from './catalogue.ts';
+import { askAll } from './clusters.ts';
 import { asked, withTenants } from './connect.ts';
 
 /** The transaction is undone: what it was to change is not as it was. */
@@ -196,7 +197,7 @@ export function createArchiveLedger(sql: Sql, contextKey: Uint8Array): ArchiveLe
       }),
 
     async forgetSegment(id) {
-      await asked(sql`delete from record.segment where segment_id = ${id}`);
+      await askAll(sql, (cluster) => asked(cluster`delete from record.segment where segment_id = ${id}`));
     },
   };
 }

@@ -19,9 +19,13 @@ export interface ConnectOptions {
   readonly connectSecondsMax?: number;
 }
 
-/** Where transactions are begun: a pool, or a choice between several. */
+/** Where transactions are begun: a pool, or a choice between several, which goes by the tenants. */
 export interface Transactions {
-  begin(mode: 'read write' | 'read only', fn: (tx: TransactionSql) => Promise<unknown>): Promise<unknown>;
+  begin(
+    mode: 'read write' | 'read only',
+    fn: (tx: TransactionSql) => Promise<unknown>,
+    tenants?: readonly string[],
+  ): Promise<unknown>;
 }
 
 const contextSecondsMax = 60;
@@ -87,12 +91,13 @@ export async function withTenants<T>(
   const context = signContext(contextKey, tenants, now);
   try {
     let lost = false;
-    const work = sql.begin(mode, (tx) => {
+    const begun = (tx: TransactionSql) => {
       // execute() sends it now, before anything that fn sends; without it the order is that of the awaits.
       const signed = tx`select set_config('app.ctx', ${context}, true)`.execute();
       const own = untilLost(tx, () => lost);
       return unlessLost(Promise.all([signed, fn(own)]).then(([, result]) => ({ result })));
-    });
+    };
+    const work = sql.begin(mode, begun, tenants);
     work.catch(() => {
       lost = true;
     });

@@ -2,6 +2,7 @@
 import type { Row, Sql, TransactionSql } from 'postgres';
 import type { HotMonth, HotRows } from '#core/archive/age-ports.ts';
 import { chunkOf } from './catalogue.ts';
+import { clustersOf } from './clusters.ts';
 import { asked, withTenants } from './connect.ts';
 import { asUnavailable } from './unavailable.ts';
 
@@ -10,14 +11,19 @@ const dropMsMax = 600_000;
 /** Tokens that are looked at with one statement. */
 const tokensAtOnce = 5_000;
 
-/** Opens the months; what each method promises is in core/archive/age-ports.ts. */
-export function createHotRows(sql: Sql, contextKey: Uint8Array): HotRows {
+/** Opens the months of a cluster, one of those behind `sql`; what each method promises is in core/archive/age-ports.ts. */
+export function createHotRows(sql: Sql, contextKey: Uint8Array, cluster = sql): HotRows {
   const within = <T>(tenant: string, fn: (tx: TransactionSql) => Promise<T>, mode?: 'read only') =>
     withTenants(sql, contextKey, [tenant], new Date(), fn, mode);
   return {
+    async own(tenants) {
+      const groups = await clustersOf(sql).together(tenants);
+      return groups.filter((one) => one.sql === cluster).flatMap((one) => one.tenants);
+    },
+
     async months(until) {
       const day = until.toISOString().slice(0, 10);
-      const rows = await asked(sql`select to_char(m, 'YYYY-MM-DD') as month,
+      const rows = await asked(cluster`select to_char(m, 'YYYY-MM-DD') as month,
           (select floor from archive.hot_floor) as floor from archive.hot_months(${day}::text::date) as m`);
       return rows.map((row) => hotMonth(row.month, String(row.floor)));
     },
@@ -77,7 +83,7 @@ export function createHotRows(sql: Sql, contextKey: Uint8Array): HotRows {
 
     async drop({ month }, verified, now) {
       try {
-        const [row] = await sql.begin(async (tx) => {
+        const [row] = await cluster.begin(async (tx) => {
           await tx`select set_config('statement_timeout', ${String(dropMsMax)}, true)`;
           return tx`select archive.drop_month(${month}::text::date, ${JSON.stringify(verified)}::text::json,
             ${now}::timestamptz) as events`;
@@ -91,7 +97,7 @@ export function createHotRows(sql: Sql, contextKey: Uint8Array): HotRows {
     },
 
     async dropped() {
-      const rows = await asked(sql`select distinct to_char(month, 'YYYY-MM-DD') as month from archive.dropped_month
+      const rows = await asked(cluster`select distinct to_char(month, 'YYYY-MM-DD') as month from archive.dropped_month
         where tokens_gone_at is null order by 1`);
       return rows.map((row) => hotMonth(row.month, lastId));
     },
@@ -129,7 +135,7 @@ export function createHotRows(sql: Sql, contextKey: Uint8Array): HotRows {
     },
 
     async tokensGone({ month }, now) {
-      await asked(sql`update archive.dropped_month set tokens_gone_at = ${now}
+      await asked(cluster`update archive.dropped_month set tokens_gone_at = ${now}
         where month = ${month}::text::date and tokens_gone_at is null`);
     },
   };

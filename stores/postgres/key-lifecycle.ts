@@ -6,6 +6,7 @@
  */
 import type { Row, Sql, TransactionSql } from 'postgres';
 import type { KeyLifecycle } from '#core/privacy/ports.ts';
+import { searchEach } from './clusters.ts';
 import { withTenants } from './connect.ts';
 import { coveringHold, lockHolds } from './holds.ts';
 
@@ -106,15 +107,17 @@ export function createKeyLifecycle(
 
     async due(tenants, now) {
       if (tenants.length === 0) return [];
-      const rows = await withTenants(
-        sql,
-        contextKey,
-        tenants,
-        new Date(),
-        async (tx) => tx`select tenant_id from privacy.fence
-          where (until <= ${now} and not lowered) or (lowered and erased_at <= ${forgetBefore(now)})
-          union select tenant_id from privacy.vault_key where retain_until <= ${now}`,
-        'read only',
+      const rows = await searchEach<Row>(sql, tenants, (some) =>
+        withTenants(
+          sql,
+          contextKey,
+          some,
+          new Date(),
+          async (tx) => tx`select tenant_id from privacy.fence
+            where (until <= ${now} and not lowered) or (lowered and erased_at <= ${forgetBefore(now)})
+            union select tenant_id from privacy.vault_key where retain_until <= ${now}`,
+          'read only',
+        ),
       );
       return rows.map((row) => String(row.tenant_id));
     },

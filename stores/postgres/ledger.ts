@@ -10,6 +10,7 @@ import type { EventLine } from '#core/record/envelope.ts';
 import type { CommitResult, Known, Ledger } from '#core/record/ports.ts';
 import type { Segment } from '#core/record/segment.ts';
 import { actorPrefix } from './actor-column.ts';
+import { askAll, askEach, clustersOf, searchAll } from './clusters.ts';
 import { asked, withTenants } from './connect.ts';
 import { createPartitions } from './partitions.ts';
 import { isDuplicate } from './unavailable.ts';
@@ -30,7 +31,8 @@ const keyUseMs = 60_000;
 
 /** Opens the ledger; what each method promises is in core/record/ports.ts. */
 export function createLedger(sql: Sql, contextKey: Uint8Array): Ledger {
-  const partitions = createPartitions(sql);
+  const clusters = clustersOf(sql);
+  const keysAreHere = clusters.every.length === 1;
   const recentlyUsed = new Map<string, number>();
 
   async function commit(batch: Batch, now: Date): Promise<CommitResult> {
@@ -48,13 +50,14 @@ export function createLedger(sql: Sql, contextKey: Uint8Array): Ledger {
           messages.length > 0 ? insertMessages(tx, messages, segment.id) : undefined,
           critical ? insertEvents(tx, lines) : undefined,
           tokens.length > 0 ? insertTokens(tx, tokens) : undefined,
-          uses.length > 0 ? touchKeys(tx, uses, now) : undefined,
+          keysAreHere && uses.length > 0 ? touchKeys(tx, uses, now) : undefined,
           insertParts(tx, batch),
         ]);
         if ((added && added.count < messages.length) || (stored && stored.count < lines.length))
           throw new KnownAlready();
         return parts;
       });
+      if (!keysAreHere && uses.length > 0) await noteUses(uses, now);
       for (const { tenant, key } of uses) recentlyUsed.set(`${tenant}/${key}`, now.getTime());
       const given = new Map(numbered.map((row) => [String(row.tenant_id), row]));
       const parts = segment.parts.map((part) => {
@@ -65,35 +68,47 @@ export function createLedger(sql: Sql, contextKey: Uint8Array): Ledger {
     } catch (error) {
       if (!(error instanceof KnownAlready)) throw error;
       const events = segment.tier === 'critical' ? lines.map(({ event }) => event) : [];
-      return { stored: false, known: await known(events, messages) };
+      return { stored: false, known: await known(events, messages, tenants) };
     }
+  }
+
+  /** The keys are on the main cluster, whatever cluster the events are on. Their last use matters less than the commit. */
+  async function noteUses(uses: readonly { tenant: string; key: string }[], now: Date): Promise<void> {
+    const tenants = [...new Set(uses.map(({ tenant }) => tenant))];
+    const [main] = clusters.every;
+    await withTenants(main!, contextKey, tenants, new Date(), (tx) => touchKeys(tx, uses, now)).catch(clusters.onDown);
   }
 
   async function known(
     events: readonly { readonly tenant: string; readonly id: string }[],
     messages: readonly string[],
+    tenants: readonly string[],
   ): Promise<Known> {
-    const tenants = [...new Set(events.map((one) => one.tenant))];
+    const owners = [...new Set(events.map((one) => one.tenant))];
     const ids = JSON.stringify(events.map(({ tenant, id }) => ({ tenant, id })));
     const [eventRows, messageRows] = await Promise.all([
-      tenants.length === 0
+      owners.length === 0
         ? []
-        : withTenants(
-            sql,
-            contextKey,
-            tenants,
-            new Date(),
-            async (tx) => tx`select e.tenant_id || '/' || e.id as known
-              from json_to_recordset(${ids}::text::json) as w (tenant uuid, id uuid)
-              join record.event e on e.tenant_id = w.tenant and e.id = w.id`,
-            'read only',
+        : askEach(sql, owners, (some) =>
+            withTenants(
+              sql,
+              contextKey,
+              some,
+              new Date(),
+              async (tx) => tx`select e.tenant_id || '/' || e.id as known
+                from json_to_recordset(${ids}::text::json) as w (tenant uuid, id uuid)
+                join record.event e on e.tenant_id = w.tenant and e.id = w.id`,
+              'read only',
+            ),
           ),
       messages.length === 0
         ? []
-        : asked(sql`select encode(m.digest, 'hex') as known, s.key
-            from string_to_table(${messages.join(',')}::text, ',') as w (digest)
-            join record.message m on m.digest = decode(w.digest, 'hex')
-            join record.segment s using (segment_id)`),
+        : askEach(sql, tenants, (_, cluster) =>
+            asked(cluster`select encode(m.digest, 'hex') as known, s.key
+              from string_to_table(${messages.join(',')}::text, ',') as w (digest)
+              join record.message m on m.digest = decode(w.digest, 'hex')
+              join record.segment s using (segment_id)`),
+          ),
     ]);
     return {
       events: new Set(eventRows.map((row) => String(row.known))),
@@ -107,6 +122,8 @@ export function createLedger(sql: Sql, contextKey: Uint8Array): Ledger {
         return await commit(batch, new Date());
       } catch (error) {
         if (!lacksPartition(error)) throw error;
+        const [home] = await clusters.together(batch.segment.parts.map(({ tenant }) => tenant));
+        const partitions = createPartitions(home!.sql);
         for (const month of monthsOf(batch.lines)) await partitions.ensure(month, 0);
         return await commit(batch, new Date());
       }
@@ -122,19 +139,27 @@ export function createLedger(sql: Sql, contextKey: Uint8Array): Ledger {
     adopt: (segment, lines, leaves, partsOfAll) => commitWithPartitions({ segment, lines, leaves, partsOfAll }),
 
     async forgetMessages(before) {
-      return (await asked(sql`delete from record.message where stored_at < ${before}`)).count;
+      const counts = await searchAll(sql, async (cluster) => [
+        (await asked(cluster`delete from record.message where stored_at < ${before}`)).count,
+      ]);
+      return counts.reduce((sum, one) => sum + one, 0);
     },
 
     async announced(segmentIds) {
       if (segmentIds.length === 0) return;
-      await asked(sql`update record.segment set announced_at = now()
-        where segment_id = any (string_to_array(${segmentIds.join(',')}::text, ',')::uuid[]) and announced_at is null`);
+      await searchAll(sql, (cluster) =>
+        asked(cluster`update record.segment set announced_at = now()
+          where segment_id = any (string_to_array(${segmentIds.join(',')}::text, ',')::uuid[])
+            and announced_at is null`),
+      );
     },
 
     async unannounced(before, limit) {
-      const rows = await asked(sql`select segment_id, key, tier, array_to_string(tenants, ',') as tenants
-        from record.segment where announced_at is null and committed_at < ${before}
-        order by committed_at limit ${limit}`);
+      const rows = await searchAll(sql, (cluster) =>
+        asked(cluster`select segment_id, key, tier, array_to_string(tenants, ',') as tenants
+          from record.segment where announced_at is null and committed_at < ${before}
+          order by committed_at limit ${limit}`),
+      );
       return rows.map((row) => ({
         segment: String(row.segment_id),
         key: String(row.key),
@@ -151,10 +176,14 @@ export function createLedger(sql: Sql, contextKey: Uint8Array): Ledger {
           return id === undefined ? [] : [{ id, key }];
         }),
       );
-      const rows =
-        await asked(sql`select s.key, s.partial from json_to_recordset(${wanted}::text::json) as w (id uuid, key text)
-        join record.segment s on s.segment_id = w.id and s.key = w.key`);
-      return new Map(rows.map((row) => [String(row.key), row.partial ? 'partial' : 'whole'] as const));
+      // What one cluster that is down knows of would be taken for an orphan.
+      const rows = await askAll(sql, (cluster) =>
+        asked(cluster`select s.key, s.partial from json_to_recordset(${wanted}::text::json) as w (id uuid, key text)
+          join record.segment s on s.segment_id = w.id and s.key = w.key`),
+      );
+      // A segment of before a move is on two; whole on one of them, all its parts are somewhere.
+      const whole = rows.filter((row) => !row.partial).map((row) => [String(row.key), 'whole'] as const);
+      return new Map([...rows.map((row) => [String(row.key), 'partial'] as const), ...whole]);
     },
   };
 }

@@ -7,6 +7,7 @@ import type { FoundPart, KnownPart, LogRecovery, RebuildPlan, Rebuilt } from '#c
 import { encodeBlocks } from '#core/record/block-codec.ts';
 import type { EventLine } from '#core/record/envelope.ts';
 import type { Segment } from '#core/record/segment.ts';
+import { clustersOf } from './clusters.ts';
 import { asked, withTenants } from './connect.ts';
 import { insertEvents, insertMessages, insertTokens, monthsOf, tokensOf } from './ledger.ts';
 import { createPartitions } from './partitions.ts';
@@ -25,8 +26,9 @@ export function createLogRecovery(sql: Sql, contextKey: Uint8Array): LogRecovery
     withTenants(sql, contextKey, [tenant], new Date(), work, mode);
 
   return {
-    async renewIncarnation(incarnation) {
-      await asked(sql`update proof.incarnation set incarnation = ${incarnation}, since = now()`);
+    async renewIncarnation(incarnation, tenant) {
+      const [home] = await clustersOf(sql).together([tenant]);
+      await asked(home!.sql`update proof.incarnation set incarnation = ${incarnation}, since = now()`);
     },
 
     async partsFrom(tenant, from) {

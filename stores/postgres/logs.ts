@@ -13,6 +13,7 @@ import type {
   OutboxPart,
   Pending,
 } from '#core/proof/ports.ts';
+import { searchEach } from './clusters.ts';
 import { withTenants } from './connect.ts';
 
 const [critical, bulk] = [tiers.indexOf('critical'), tiers.indexOf('bulk')];
@@ -21,6 +22,8 @@ const [critical, bulk] = [tiers.indexOf('critical'), tiers.indexOf('bulk')];
 export function createLogLedger(sql: Sql, contextKey: Uint8Array): LogLedger {
   const within = <T>(tenants: readonly string[], work: (tx: TransactionSql) => Promise<T>, mode?: 'read only') =>
     withTenants(sql, contextKey, tenants, new Date(), work, mode);
+  const searchWithin = (tenants: readonly string[], query: (tx: TransactionSql) => PendingQuery<Row[]>) =>
+    searchEach<Row>(sql, tenants, (some) => within(some, async (tx) => query(tx), 'read only'));
   const changed = (tenant: string, query: (tx: TransactionSql) => PendingQuery<Row[]>): Promise<boolean> =>
     within([tenant], async (tx) => (await query(tx)).count === 1);
 
@@ -135,7 +138,7 @@ export function createLogLedger(sql: Sql, contextKey: Uint8Array): LogLedger {
 
     async pending(tenants) {
       if (tenants.length === 0) return [];
-      const rows = await within(
+      const rows = await searchWithin(
         tenants,
         (tx) => tx`select c.tenant_id, c.leaves - coalesce(l.published_size, 0) as leaves,
             oldest.critical, oldest.bulk
@@ -147,17 +150,15 @@ export function createLogLedger(sql: Sql, contextKey: Uint8Array): LogLedger {
           ) oldest
           where c.leaves > coalesce(l.published_size, 0) and coalesce(l.state, 'active') in ('initializing', 'active')
           order by c.tenant_id`,
-        'read only',
       );
       return rows.map(pendingOf);
     },
 
     async states(tenants) {
       if (tenants.length === 0) return [];
-      const rows = await within(
+      const rows = await searchWithin(
         tenants,
         (tx) => tx`select tenant_id, state, slug from proof.log order by tenant_id`,
-        'read only',
       );
       return rows.map(({ tenant_id, state, slug }) => ({ tenant: tenant_id, state, slug }));
     },
@@ -182,8 +183,8 @@ export const createLogTenants = (sql: Sql, contextKey: Uint8Array): LogTenants =
 
 /** One log with its counter and the incarnation, all of one snapshot. */
 export const selectLog = (tx: TransactionSql, tenant: string) => tx`select l.*, coalesce(c.leaves, 0) as leaves,
-    (select incarnation from proof.incarnation) as incarnation
-  from proof.log l left join record.tenant_counter c using (tenant_id) where l.tenant_id = ${tenant}`;
+    i.incarnation, i.shard
+  from proof.incarnation i, proof.log l left join record.tenant_counter c using (tenant_id) where l.tenant_id = ${tenant}`;
 
 /** That the log is in this epoch of this incarnation, and takes leaves. */
 const isFenced = (
@@ -204,6 +205,7 @@ export const recordOf = (row: Row): LogRecord => ({
   state: row.state as LogState,
   epoch: row.epoch,
   incarnation: row.incarnation,
+  ...(row.shard === 0 ? {} : { shard: Number(row.shard) }),
   leaves: Number(row.leaves),
   size: Number(row.size),
   root: row.root,

@@ -2,6 +2,7 @@
 import type { Row, Sql, TransactionSql } from 'postgres';
 import type { PrivacyRequest } from '#core/privacy/request.ts';
 import type { PrivacyRequests } from '#core/privacy/request-ports.ts';
+import { searchEach } from './clusters.ts';
 import { isUuid, withTenants } from './connect.ts';
 import { forgetDeliveries } from './deliveries.ts';
 
@@ -42,12 +43,16 @@ export function createPrivacyRequests(sql: Sql, contextKey: Uint8Array): Privacy
 
     async unfinished(tenants, after, limit) {
       if (tenants.length === 0) return [];
-      const rows = await within(
-        tenants,
-        async (tx) => tx`select ${columns(tx)} from privacy.request where ended_at is null
-          ${after === undefined ? tx`` : tx`and id > ${after}`} order by id limit ${limit}`,
+      const rows = await searchEach<Row>(sql, tenants, (some) =>
+        within(
+          some,
+          async (tx) => tx`select ${columns(tx)} from privacy.request where ended_at is null
+            ${after === undefined ? tx`` : tx`and id > ${after}`} order by id limit ${limit}`,
+        ),
       );
-      return rows.map(requestOf);
+      // Of several clusters each has sent a page of its own.
+      const inOrder = rows.map(requestOf).sort((a, b) => (a.id < b.id ? -1 : 1));
+      return inOrder.slice(0, limit);
     },
 
     async put(request, erased) {

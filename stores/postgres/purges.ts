@@ -1,11 +1,12 @@
 /** Purges: files past their end leave the catalogue. It logs in as trailkeep_purger. */
-import type { Sql, TransactionSql } from 'postgres';
+import type { Row, Sql, TransactionSql } from 'postgres';
 import { decodeLeafPlaces } from '#core/archive/leaf-places.ts';
 import type { Purges } from '#core/archive/purge-ports.ts';
 import type { ExpiredFile } from '#core/archive/retention-ports.ts';
 import { categories, ownProducer, tiers } from '#core/event/event.ts';
 import { isHeldBy } from '#core/privacy/held-range.ts';
 import { purgeAction } from '#core/proof/purge.ts';
+import { searchEach } from './clusters.ts';
 import { withTenants } from './connect.ts';
 import { lockHolds } from './holds.ts';
 import { agesOf, endsParameter, heldParameter, heldRanges, isHeld, versionOf } from './retention.ts';
@@ -30,14 +31,16 @@ export function createPurges(sql: Sql, contextKey: Uint8Array): Purges {
   return {
     async approved(tenants) {
       if (tenants.length === 0) return new Map();
-      const rows = await withTenants(
-        sql,
-        contextKey,
-        tenants,
-        new Date(),
-        async (tx) => tx`select distinct on (tenant_id) * from archive.retention_policy
-          where approved_at is not null order by tenant_id, version desc`,
-        'read only',
+      const rows = await searchEach<Row>(sql, tenants, (some) =>
+        withTenants(
+          sql,
+          contextKey,
+          some,
+          new Date(),
+          async (tx) => tx`select distinct on (tenant_id) * from archive.retention_policy
+            where approved_at is not null order by tenant_id, version desc`,
+          'read only',
+        ),
       );
       return new Map(rows.map((row) => [String(row.tenant_id), versionOf(row)]));
     },
@@ -45,25 +48,27 @@ export function createPurges(sql: Sql, contextKey: Uint8Array): Purges {
     async noteTold(tenants) {
       if (tenants.length === 0) return;
       // Whoever sends an event of this action has another producer.
-      await withTenants(
-        sql,
-        contextKey,
-        tenants,
-        new Date(),
-        async (
-          tx,
-        ) => tx`insert into archive.purge (tenant_id, id, policy_version, approved_by, files, events, bytes, newest,
+      await searchEach<Row>(sql, tenants, (some) =>
+        withTenants(
+          sql,
+          contextKey,
+          some,
+          new Date(),
+          async (
+            tx,
+          ) => tx`insert into archive.purge (tenant_id, id, policy_version, approved_by, files, events, bytes, newest,
             leaves, started_at, ended_at)
           select e.tenant_id, e.id, coalesce(substring(told ->> 'policy' from '^retention:([0-9]{1,9})$')::int, 0),
             coalesce(told ->> 'approved_by', 'trailkeep'), coalesce((told ->> 'files')::int, 0),
             coalesce((told ->> 'events')::bigint, 0), 0, 0, told -> 'leaves', e.occurred_at, e.occurred_at
           from record.event e, lateral (select e.body::json as event) b,
             lateral (select event -> 'metadata' as told, event ->> 'operation_id' as purge) m
-          where e.tenant_id = any (${idsOf(tx, tenants)}) and e.action = ${purgeAction}
+          where e.tenant_id = any (${idsOf(tx, some)}) and e.action = ${purgeAction}
             and event -> 'producer' ->> 'key' = ${ownProducer}
             and not exists (select from archive.purge p
               where p.tenant_id = e.tenant_id and (p.id = e.id or p.id::text = purge))
           on conflict do nothing`,
+        ),
       );
     },
 

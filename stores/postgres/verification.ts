@@ -8,6 +8,7 @@ import { readEvent } from '#core/proof/verify-event.ts';
 import type { Round, RoundName, Verification } from '#core/proof/verify-ports.ts';
 import type { StoredRow } from '#core/proof/verify-stored.ts';
 import { actorPrefix } from './actor-column.ts';
+import { askEach, clustersOf } from './clusters.ts';
 import { asked, withTenants } from './connect.ts';
 import { createLeafCatalogue, leafChunkOf, leafChunks } from './leaves.ts';
 
@@ -105,12 +106,14 @@ export function createVerification(sql: Sql, contextKey: Uint8Array): Verificati
       });
     },
 
-    async oldestId() {
+    async oldestId(tenant) {
+      const [home] = await clustersOf(sql).together([tenant]);
+      const cluster = home!.sql;
       // Below the floor there are rows that came late, and those that did not are gone.
-      const [hot] = await asked(sql`select floor from archive.hot_floor where floor > ${nil}`);
+      const [hot] = await asked(cluster`select floor from archive.hot_floor where floor > ${nil}`);
       if (hot) return String(hot.floor);
       // Partitions are named by their months, see record.ensure_partitions.
-      const [row] = await asked(sql`select min(relname) as name from pg_class
+      const [row] = await asked(cluster`select min(relname) as name from pg_class
         where relnamespace = 'record'::regnamespace and relkind = 'r' and relname ~ '^event_[0-9]{4}_[0-9]{2}$'`);
       const month = /^event_(\d{4})_(\d{2})$/.exec(String(row?.name));
       const ms = month ? Date.UTC(Number(month[1]), Number(month[2]) - 1) : 0;
@@ -120,7 +123,10 @@ export function createVerification(sql: Sql, contextKey: Uint8Array): Verificati
 
     async rounds(tenants) {
       if (tenants.length === 0) return [];
-      return (await read(tenants, async (tx) => tx`select * from proof.verification`)).map(roundOf);
+      const rows = await askEach<Row>(sql, tenants, (some) =>
+        read(some, async (tx) => tx`select * from proof.verification`),
+      );
+      return rows.map(roundOf);
     },
 
     async keepRound({ tenant, round, position, startedAt, endedAt, checked }) {

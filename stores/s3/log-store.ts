@@ -28,7 +28,8 @@ const keysPerDelete = 1000;
 /** Tries of a write that met another one to the same key at the same moment (409), and the pause before the second. */
 const roundsMax = 4;
 const pauseMs = 50;
-const incarnationKey = 'incarnation';
+/** The main database's is older than shards. */
+const incarnationKey = (shard = 0) => (shard === 0 ? 'incarnation' : `incarnation-${shard}`);
 /** What is about to be signed. Not in any standard: readers have no use for it. */
 const boundPath = 'bound';
 const encoder = new TextEncoder();
@@ -139,13 +140,14 @@ export class S3LogStore implements LogStore {
     return this.#set(keyOf(slug, path), text, headersOf(path));
   }
 
-  async incarnation(): Promise<string | undefined> {
-    const found = await this.#read(incarnationKey);
+  async incarnation(shard?: number): Promise<string | undefined> {
+    const found = await this.#read(incarnationKey(shard));
     return found && decoder.decode(found.bytes).trim();
   }
 
-  setIncarnation(incarnation: string): Promise<void> {
-    return this.#set(incarnationKey, `${incarnation}\n`, headersOf(incarnationKey));
+  setIncarnation(incarnation: string, shard?: number): Promise<void> {
+    const key = incarnationKey(shard);
+    return this.#set(key, `${incarnation}\n`, headersOf(key));
   }
 
   /** Key of the largest archived size above `after`. */

@@ -49,7 +49,7 @@ export async function copyOf(world: WrittenLog) {
     log: await world.objects('evidence', `t/${published.slug}/`),
     objects: await world.objects('segments', ''),
   };
-  const oldest = await real.oldestId();
+  const oldest = await real.oldestId(tenantA);
   const verification: Verification = {
     log: async () => published,
     rows: async (_, after, limit) =>

@@ -60,7 +60,7 @@ test.each([1, 2, 3])('in %i random orders of calls', { timeout: 120_000 }, async
   await db.ownerSql`truncate record.event, record.segment, record.segment_part, record.tenant_counter, record.message,
     proof.outbox, proof.log, proof.checkpoint cascade`;
   const incarnation = '01890000-0000-4000-8000-000000000001';
-  await real.recovery.renewIncarnation(incarnation);
+  await real.recovery.renewIncarnation(incarnation, uuid7(Date.now()));
   const database = new Database(incarnation, () => Date.now());
   const model = {
     ledger: new ImmediateLedger(database),

@@ -211,13 +211,13 @@ describe('an event that comes after its month was dropped', () => {
 
   test('does not make the verifier look for rows that left', async () => {
     const verifier = createVerification(db.login('trailkeep_verifier'), contextKey);
-    expect(await verifier.oldestId()).toBe(floorOf('2026-02'));
+    expect(await verifier.oldestId(tenantA)).toBe(floorOf('2026-02'));
   });
 });
 
 test('the verifier looks from the first month on while nothing was dropped', async () => {
   const verifier = createVerification(db.login('trailkeep_verifier'), contextKey);
-  expect(await verifier.oldestId()).toBe(floorOf('2026-01'));
+  expect(await verifier.oldestId(tenantA)).toBe(floorOf('2026-01'));
 });
 
 test('nobody but the purger drops a month, and it drops no month that is not over', async () => {

@@ -126,7 +126,7 @@ describe('after a restore', () => {
     expect(await log()).toMatchObject({ state: 'active', epoch: 1, size: 11, leaves: 11, root: kept.root });
     expect(await parts()).toEqual(place);
     expect(await bodies()).toEqual(all);
-    expect((await world.ledger.known([], ['01'.repeat(32)])).messages.size).toBe(1);
+    expect((await world.ledger.known([], ['01'.repeat(32)], [tenant])).messages.size).toBe(1);
     await write(of(1));
     expect(await seal()).toMatchObject({ state: 'sealed', published: 12 });
     expect(await audited(world, await log())).toMatchObject({ size: 12, isSound: true });

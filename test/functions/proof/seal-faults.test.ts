@@ -210,7 +210,7 @@ describe('a worker from before stops in silence', () => {
     expect(await seal()).toEqual({ state: 'fenced', leaves: 0 });
     expect(await log()).toMatchObject({ state: 'active', size: 2 });
     const recovery = createLogRecovery(db.login('trailkeep_recovery', 1), contextKey);
-    await recovery.renewIncarnation('0f000000-0000-4000-8000-000000000000');
+    await recovery.renewIncarnation('0f000000-0000-4000-8000-000000000000', tenant);
     expect(await seal()).toMatchObject({ state: 'sealed', published: 4 });
   });
 

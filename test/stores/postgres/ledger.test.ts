@@ -66,6 +66,7 @@ describe('commit', () => {
     const known = await ledger.known(
       [{ tenant: tenantA, id: first.event.id }, foreign, made().event],
       [m1, m2, '03'.repeat(32)],
+      [tenantA],
     );
     expect(known.events).toEqual(new Set([`${tenantA}/${first.event.id}`]));
     expect([...known.messages.keys()].sort()).toEqual([m1, m2]);

@@ -301,7 +301,7 @@ describe('recovery', () => {
   test('renews the incarnation, and whoever read the old one writes nothing more', async () => {
     const log = await logWith([2]);
     const incarnation = randomUUID();
-    await createLogRecovery(recovery, contextKey).renewIncarnation(incarnation);
+    await createLogRecovery(recovery, contextKey).renewIncarnation(incarnation, log.tenant);
     expect(await logs.advance(log.tenant, log, { size: 2, root: root('a'), edge })).toBe(false);
     const next = await again(log);
     expect(next.incarnation).toBe(incarnation);
