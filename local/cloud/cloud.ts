@@ -1,6 +1,7 @@
 /**
  * The AWS services that Trailkeep uses, on one local port: S3, SQS, SNS, SSM, KMS, Secrets Manager, Athena
- * with its Glue catalogue, and the Lambda API. They speak the real protocols to the real SDKs and keep their state in one folder.
+ * with its Glue catalogue, EventBridge Scheduler, and the Lambda API. They speak the real protocols to the real SDKs and
+ * keep their state in one folder.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -14,6 +15,7 @@ import { Glue } from './glue.ts';
 import { Kms } from './kms.ts';
 import { LambdaApi } from './lambda-api.ts';
 import { S3 } from './s3.ts';
+import { SchedulerApi } from './scheduler.ts';
 import { Secrets } from './secrets.ts';
 import { Sns } from './sns.ts';
 import { Sqs } from './sqs.ts';
@@ -52,6 +54,7 @@ export interface Cloud {
   readonly lambda: LambdaApi;
   readonly glue: Glue;
   readonly athena: Athena;
+  readonly scheduler: SchedulerApi;
   readonly faults: Faults;
   /** Ends every call, long polls included, and lets go of the folder. */
   close(): Promise<void>;
@@ -118,7 +121,8 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       return engine;
     },
   });
-  const services = { s3, sqs, sns, ssm, kms, secrets, lambda, glue, athena };
+  const scheduler = new SchedulerApi({ folder: join(folder, 'scheduler'), now, ...place });
+  const services = { s3, sqs, sns, ssm, kms, secrets, lambda, glue, athena, scheduler };
   const faults = new Faults();
   // S3 looks at the ages of objects once a day; a machine that is on for an hour should see it too.
   const lifecycle = setInterval(() => void s3.applyLifecycle().catch(console.error), lifecycleEveryMs).unref();
@@ -162,9 +166,15 @@ async function age(s3: S3, { method, query }: Exchange): Promise<Reply> {
   return { status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify(await s3.age(days)) };
 }
 
-type Services = Pick<Cloud, 's3' | 'sqs' | 'sns' | 'ssm' | 'kms' | 'secrets' | 'lambda' | 'glue' | 'athena'>;
+type Services = Pick<
+  Cloud,
+  's3' | 'sqs' | 'sns' | 'ssm' | 'kms' | 'secrets' | 'lambda' | 'glue' | 'athena' | 'scheduler'
+>;
 
-/** Who is meant: by the target header, the form that only SNS posts, the path that only Lambda has; else S3. */
+/**
+ * Who is meant: by the target header, the form that only SNS posts, the path that only Lambda has, the service that a
+ * request to Scheduler was signed for (a bucket may be called `schedules`); else S3.
+ */
 function serviceOf(services: Services, { headers, method, rawPath }: Exchange): Service {
   const target = headers['x-amz-target'];
   if (target?.startsWith('AmazonSQS.')) return services.sqs;
@@ -178,6 +188,7 @@ function serviceOf(services: Services, { headers, method, rawPath }: Exchange): 
   if (method === 'POST' && headers['content-type']?.startsWith('application/x-www-form-urlencoded')) {
     return services.sns;
   }
+  if (/Credential=[^/]+\/\d+\/[^/]+\/scheduler\//.test(headers.authorization ?? '')) return services.scheduler;
   return services.s3;
 }
 
@@ -273,7 +284,7 @@ function listen(server: Server, port: number): Promise<number> {
 
 const environment = (url: string, region: string): Record<string, string> => ({
   ...Object.fromEntries(
-    ['S3', 'SQS', 'SNS', 'SSM', 'KMS', 'LAMBDA', 'SECRETS_MANAGER', 'ATHENA'].map((service) => [
+    ['S3', 'SQS', 'SNS', 'SSM', 'KMS', 'LAMBDA', 'SECRETS_MANAGER', 'ATHENA', 'SCHEDULER'].map((service) => [
       `AWS_ENDPOINT_URL_${service}`,
       url,
     ]),

@@ -36,7 +36,7 @@ export const notImplemented = (what: string): AwsError =>
 
 /** A service: finds the operation, does it, and says how an error looks in its protocol. */
 export interface Service {
-  readonly name: 's3' | 'sqs' | 'sns' | 'ssm' | 'kms' | 'lambda' | 'secretsmanager' | 'athena' | 'glue';
+  readonly name: 's3' | 'sqs' | 'sns' | 'ssm' | 'kms' | 'lambda' | 'secretsmanager' | 'athena' | 'glue' | 'scheduler';
   operationOf(exchange: Exchange): string;
   handle(exchange: Exchange): Promise<Reply>;
   refuse(error: AwsError, exchange: Exchange): Reply;

@@ -6,6 +6,7 @@ import { AthenaClient } from '@aws-sdk/client-athena';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { S3Client } from '@aws-sdk/client-s3';
+import { SchedulerClient } from '@aws-sdk/client-scheduler';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
@@ -35,6 +36,7 @@ export function clientsOf(endpoint: string) {
     kms: new KMSClient(common),
     lambda: new LambdaClient(common),
     athena: new AthenaClient(common),
+    scheduler: new SchedulerClient(common),
     secrets: new SecretsManagerClient(common),
   };
 }
