@@ -1,0 +1,112 @@
+/**
+ * Rows of FOCUS cost files (FinOps Open Cost and Usage Specification 1.0 to 1.2) as charges: four costs, kept apart and as
+ * they are. Columns are found by name; those that we do not know are left alone.
+ */
+import * as z from 'zod';
+import { parseJson } from '../event/json.ts';
+import { dayOf, isDay } from './day.ts';
+import { formatDecimal, parseDecimal } from './decimal.ts';
+import type { ApplicationName, ChargeRow, Rejected } from './rows.ts';
+import type { FocusSettings } from './source.ts';
+
+/** Columns that a file cannot do without. */
+export const focusColumns = [
+  'BilledCost',
+  'EffectiveCost',
+  'ContractedCost',
+  'ListCost',
+  'BillingCurrency',
+  'ChargeCategory',
+  'ChargePeriodStart',
+  'ProviderName',
+  'ServiceCategory',
+  'ServiceName',
+] as const;
+/** Columns that are read as well. */
+export const focusMoreColumns = [
+  'ChargeClass',
+  'SubAccountName',
+  'SubAccountId',
+  'RegionId',
+  'RegionName',
+  'ResourceId',
+  'Tags',
+] as const;
+
+/** `Usage` and what else the specification has; a word of another version is loaded as it is. */
+const maxLength = 2048;
+const currency = /^[A-Z]{3}$/;
+const tagsOf = z.record(z.string(), z.json());
+
+/** A column's text; the specification's null is written as NULL in some files and as nothing in others. */
+const text = (row: Readonly<Record<string, unknown>>, column: string): string => {
+  const value = row[column];
+  return typeof value === 'string' && value !== 'NULL' && value !== 'null' ? value.trim() : '';
+};
+
+export type FocusRow =
+  | { readonly ok: true; readonly charge: ChargeRow }
+  | { readonly ok: false; readonly rejected: Rejected };
+
+/** One row: a charge, or why it is none. `line` is its number among the rows of the file, from 1. */
+export function readFocusRow(row: Readonly<Record<string, unknown>>, line: number, settings: FocusSettings): FocusRow {
+  const refuse = (code: string, reason: string): FocusRow => ({
+    ok: false,
+    rejected: { place: `row ${line}`, code, reason, row: JSON.stringify(row) },
+  });
+  const costs: string[] = [];
+  for (const column of ['BilledCost', 'EffectiveCost', 'ContractedCost', 'ListCost']) {
+    const amount = parseDecimal(text(row, column));
+    if (!amount || amount.scale > 30) return refuse('amount_invalid', `${column} is not a decimal number.`);
+    costs.push(formatDecimal(amount));
+  }
+  const money = text(row, 'BillingCurrency');
+  if (!currency.test(money)) return refuse('currency_invalid', 'BillingCurrency is not a code of ISO 4217.');
+  const day = dayIn(text(row, 'ChargePeriodStart'));
+  if (!day) return refuse('time_invalid', 'ChargePeriodStart is not a time.');
+  const [chargeCategory, provider, serviceCategory, serviceName] = [
+    'ChargeCategory',
+    'ProviderName',
+    'ServiceCategory',
+    'ServiceName',
+  ].map((column) => text(row, column)) as [string, string, string, string];
+  if (chargeCategory === '') return refuse('category_missing', 'ChargeCategory is empty.');
+  if (provider === '') return refuse('provider_missing', 'ProviderName is empty.');
+  const resource = text(row, 'ResourceId');
+  const long = [chargeCategory, provider, serviceCategory, serviceName, resource].some((one) => one.length > maxLength);
+  if (long) return refuse('text_too_long', `A text has more than ${maxLength} characters.`);
+  const application = applicationOf(text(row, 'Tags'), resource, settings);
+  const [billed, effective, contracted, list] = costs as [string, string, string, string];
+  return {
+    ok: true,
+    charge: {
+      ...{ line, day, chargeCategory, chargeClass: text(row, 'ChargeClass'), provider, serviceCategory, serviceName },
+      subAccount: text(row, 'SubAccountName') || text(row, 'SubAccountId'),
+      region: text(row, 'RegionId') || text(row, 'RegionName'),
+      ...{ resource, currency: money, billed, effective, contracted, list },
+      ...(application ? { application } : {}),
+    },
+  };
+}
+
+/** `2024-09-18 23:00:00`, `2024-09-18T23:00:00Z`, `2024-09-18`. Times without a zone are UTC, as FOCUS wants them. */
+function dayIn(time: string): string | undefined {
+  const day = time.slice(0, 10);
+  if (!isDay(day)) return undefined;
+  if (time.length === 10) return day;
+  const full = time.replace(' ', 'T');
+  const at = new Date(/(?:Z|[+-]\d{2}:?\d{2})$/.test(full) ? full : `${full}Z`);
+  return Number.isNaN(at.getTime()) ? undefined : dayOf(at);
+}
+
+/** By the tag that the source's settings name, else by resource where they want that; else nobody's. */
+function applicationOf(tags: string, resource: string, settings: FocusSettings): ApplicationName | undefined {
+  const { application_tag: key, resources } = settings;
+  if (key !== undefined && tags !== '') {
+    const parsed = parseJson(tags);
+    const read = tagsOf.safeParse(parsed.ok ? parsed.value : undefined);
+    const value = read.success && Object.hasOwn(read.data, key) ? read.data[key] : undefined;
+    if (typeof value === 'string' && value.trim() !== '') return { controller: '', key: value.trim().slice(0, 500) };
+  }
+  return resources && resource !== '' ? { controller: '', key: resource.slice(0, 500) } : undefined;
+}
