@@ -38,6 +38,7 @@ export function demoApplications(company: Company, seed: number): readonly DemoA
   const inCmdb = new Set(
     shuffled(random(seedOf(seed, company.slug, 'cmdb')), count).slice(0, Math.round(count * cmdbMatchRate)),
   );
+  const inCloud = cloudOf(order, withCode, inCmdb);
   return Array.from({ length: count }, (_, n) => {
     const next = random(seedOf(seed, company.slug, 'application', n));
     const sector = company.sectors[n % company.sectors.length]!;
@@ -54,9 +55,20 @@ export function demoApplications(company: Company, seed: number): readonly DemoA
       sysId: inCmdb.has(n) ? hex32(next) : undefined,
       vcpu: 2 + Math.exp(normal(next) * 0.8 + 1.6),
       growth: (next() - 0.3) * 0.003,
-      inCloud: next() < 0.4,
+      inCloud: inCloud.has(n),
     };
   });
+}
+
+/** Twenty of them run in the cloud too, with the same shares of H-codes and items of the CMDB as all. */
+function cloudOf(order: readonly number[], withCode: ReadonlySet<number>, inCmdb: ReadonlySet<number>): Set<number> {
+  const wanted = 20;
+  const chosen = order.filter((n) => !withCode.has(n)).slice(0, wanted - Math.round(wanted * hCodeCoverage));
+  const known = Math.round(wanted * cmdbMatchRate) - chosen.filter((n) => inCmdb.has(n)).length;
+  const coded = order.filter((n) => withCode.has(n));
+  chosen.push(...coded.filter((n) => inCmdb.has(n)).slice(0, known));
+  chosen.push(...coded.filter((n) => !inCmdb.has(n)).slice(0, wanted - chosen.length));
+  return new Set(chosen);
 }
 
 /** What an application uses on a day: less on weekends, more at the end of a month, growing. Always the same for a day. */

@@ -22,6 +22,11 @@ describe('applications', () => {
     expect(applications.filter(({ hCode }) => hCode !== undefined)).toHaveLength(51);
     expect(applications.filter(({ sysId }) => sysId !== undefined)).toHaveLength(42);
     expect(new Set(applications.map(({ hCodeBy }) => hCodeBy))).toEqual(new Set(['file', 'tag', undefined]));
+    // What has a bill of its own has the same shares: 17 and 14 of 20.
+    const billed = applications.filter(({ inCloud }) => inCloud);
+    expect(billed).toHaveLength(20);
+    expect(billed.filter(({ hCode }) => hCode !== undefined)).toHaveLength(17);
+    expect(billed.filter(({ sysId }) => sysId !== undefined)).toHaveLength(14);
   });
 
   test('the clinic is smaller, with the same shares', () => {
