@@ -25,7 +25,7 @@ export interface Run {
 
 /** Jobs in Postgres. Every method is one transaction and rejects with `Unavailable` when the database is down. */
 export interface Jobs {
-  /** Durable on return. A name that another job has rejects with `Problem` `conflict`. */
+  /** Durable on return. A name that another job has, or a job too many, rejects with `Problem` `conflict`. */
   create(job: Job): Promise<void>;
   /** A foreign id looks like a missing one, and so does a deleted job's. */
   get(tenant: string, id: string): Promise<Job | undefined>;
@@ -34,6 +34,10 @@ export interface Jobs {
   change(tenant: string, id: string, change: JobChange, at: Date): Promise<Job | undefined>;
   /** Newest first, those with smaller ids than `before`. */
   history(tenant: string, id: string, before: string | undefined, limit: number): Promise<readonly Run[]>;
+  /** Notes that the schedule says what `job` says; false when the job was changed meanwhile, so that it may say less. */
+  scheduled(job: Job, at: Date): Promise<boolean>;
+  /** Jobs of these tenants, deleted ones too, that were changed since their schedule was put, or last put before `before`. */
+  unscheduled(tenants: readonly string[], before: Date, limit: number): Promise<readonly Job[]>;
 }
 
 /** What a transaction on runs made due, which the caller sends and tells the trail of. */
@@ -101,7 +105,10 @@ export interface Runs {
 
 /** One schedule for each enabled job (core/jobs/timing.ts `scheduleName`). Its target gets tenant, job and due time. */
 export interface Schedules {
-  /** Makes the job's schedule, or what is there into it; a disabled or deleted job has none. Safe to repeat. */
+  /**
+   * Makes the job's schedule, or what is there into it; a job that is disabled or deleted, or ran its only time, has none.
+   * Safe to repeat. Rejects with `Problem` `request_invalid` when the scheduler does not take the timing.
+   */
   put(job: Job): Promise<void>;
 }
 
