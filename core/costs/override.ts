@@ -7,6 +7,7 @@ import type { JsonObject } from '../event/event.ts';
 import { fail, ok, type Result } from '../event/problem.ts';
 import { isDay } from './day.ts';
 import { parseDecimal } from './decimal.ts';
+import { firstDay, monthShape, nextMonth } from './month.ts';
 
 /** Whom an application belongs to; how much it used; an amount of money on top, which is called an adjustment. */
 export const overrideKinds = ['mapping', 'usage', 'cost'] as const;
@@ -168,7 +169,7 @@ export const overrideBody = z.discriminatedUnion('kind', [
   }),
   z.strictObject({
     kind: z.literal('cost'),
-    month: z.string().regex(/^20\d{2}-(0[1-9]|1[0-2])$/, 'must be a month, as 2026-10'),
+    month: monthShape,
     amount: amount.describe('Negative for a credit'),
     currency: z.string().regex(/^[A-Z]{3}$/),
     application: application.optional().describe('Whom it belongs to that month bears it'),
@@ -186,14 +187,13 @@ export function overrideTerms(body: z.output<typeof overrideBody>, now: Date): R
   if (expiresAt && expiresAt <= now) return fail('request_invalid', 'expires_at must be in the future.', '/expires_at');
   const shared = { reason: body.reason, ...(expiresAt ? { expiresAt } : {}) };
   if (body.kind === 'cost') {
-    const to = monthAfter(body.month);
     if (body.application !== undefined && body.set) {
       return fail('request_invalid', 'An application says who bears it: name either application or set.', '/set');
     }
     if (/^-?0+(\.0+)?$/.test(body.amount))
       return fail('request_invalid', 'An adjustment of 0 adjusts nothing.', '/amount');
     const { amount, currency, controller, set = {}, application = 0 } = body;
-    const range = { from: `${body.month}-01`, to: `${to}-01` };
+    const range = { from: firstDay(body.month), to: firstDay(nextMonth(body.month)) };
     return ok({ kind: 'cost', application, ...range, set: given(set), controller, amount, currency, ...shared });
   }
   const { from, to } = body;
@@ -215,13 +215,6 @@ export function overrideTerms(body: z.output<typeof overrideBody>, now: Date): R
   }
   const { application, measure, amount } = body;
   return ok({ kind: 'usage', application, from, to, set: {}, controller: 0, measure, amount, ...shared });
-}
-
-/** The month after, YYYY-MM. */
-export function monthAfter(month: string): string {
-  const [year, number] = month.split('-').map(Number) as [number, number];
-  const next = new Date(Date.UTC(year, number, 1));
-  return next.toISOString().slice(0, 7);
 }
 
 /** Without what zod leaves undefined. */
