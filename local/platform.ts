@@ -14,7 +14,7 @@ import { lockFolder } from './lock.ts';
 import { type Mapping, Poller } from './poller.ts';
 import { type LocalPostgres, startPostgres } from './postgres.ts';
 import { prepareDatabase, provision } from './provision.ts';
-import { readSchedules, Scheduler } from './scheduler.ts';
+import { readSchedules, Scheduler, scheduleOf } from './scheduler.ts';
 import { startSecrets } from './secrets.ts';
 import type { CallListener, FunctionHost, Services, StartServices } from './services.ts';
 import { Sqs } from './sqs-client.ts';
@@ -182,6 +182,13 @@ async function assemble(
     ...(options.now ? { now: options.now } : {}),
   });
   undo.push(() => scheduler.stop());
+  if (options.schedules !== false) {
+    services.onSchedule((key, made) => {
+      const schedule = made && scheduleOf(key, made, () => services.scheduleCompleted(key));
+      if (schedule) scheduler.put(schedule);
+      else scheduler.drop(key);
+    });
+  }
 
   const gateway = await startGateway({ ...at(nextTo(0)), rest: apis.others[0], lambda: host });
   if (gateway) undo.push(() => gateway.stop());
@@ -245,6 +252,7 @@ function endpointVariables({ endpoints }: Services, secrets: string): Record<str
     AWS_ENDPOINT_URL_KMS: endpoints.kms,
     AWS_ENDPOINT_URL_LAMBDA: endpoints.lambda,
     AWS_ENDPOINT_URL_ATHENA: endpoints.athena,
+    AWS_ENDPOINT_URL_SCHEDULER: endpoints.scheduler,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets,
     PGSSLMODE: 'disable',
     OIDC_PLAINTEXT_HOSTS: '127.0.0.1',

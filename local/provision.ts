@@ -1,5 +1,5 @@
 /**
- * Makes what the template declares: buckets, queues, topics, subscriptions, parameters, keys and Athena's tables,
+ * Makes what the template declares: buckets, queues, topics, subscriptions, parameters, keys, groups of schedules and Athena's tables,
  * through the same calls that anyone would make to AWS. Making what exists brings its settings up to date and keeps its data.
  *
  * Left out knowingly: encryption of what AWS stores, and the rotation and the policies of keys.
@@ -13,6 +13,7 @@ import {
   PutObjectLockConfigurationCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
+import { CreateScheduleGroupCommand, SchedulerClient } from '@aws-sdk/client-scheduler';
 import { CreateTopicCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client-sns';
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm';
 import postgres from 'postgres';
@@ -31,6 +32,7 @@ export interface Endpoints {
   readonly kms: string;
   readonly lambda: string;
   readonly athena: string;
+  readonly scheduler: string;
 }
 
 export async function provision(loaded: Loaded, endpoints: Endpoints, sqs: Sqs): Promise<void> {
@@ -39,6 +41,7 @@ export async function provision(loaded: Loaded, endpoints: Endpoints, sqs: Sqs):
   const sns = new SNSClient({ ...common, endpoint: endpoints.sns });
   const ssm = new SSMClient({ ...common, endpoint: endpoints.ssm });
   const kms = new KMSClient({ ...common, endpoint: endpoints.kms });
+  const scheduler = new SchedulerClient({ ...common, endpoint: endpoints.scheduler });
   try {
     await Promise.all(loaded.of('AWS::S3::Bucket').map((bucket) => makeBucket(s3, bucket)));
     await makeQueues(sqs, loaded.of('AWS::SQS::Queue'));
@@ -46,9 +49,10 @@ export async function provision(loaded: Loaded, endpoints: Endpoints, sqs: Sqs):
     await Promise.all(loaded.of('AWS::SNS::Subscription').map((one) => subscribe(sns, one)));
     await Promise.all(loaded.of('AWS::SSM::Parameter').map((parameter) => putParameter(ssm, parameter)));
     await Promise.all(loaded.of('AWS::KMS::Key').map((key) => makeKey(kms, key)));
+    await Promise.all(loaded.of('AWS::Scheduler::ScheduleGroup').map((group) => makeScheduleGroup(scheduler, group)));
     await provisionAthena(endpoints.athena, athenaOf(loaded));
   } finally {
-    for (const client of [s3, sns, ssm, kms]) client.destroy();
+    for (const client of [s3, sns, ssm, kms, scheduler]) client.destroy();
   }
 }
 
@@ -171,6 +175,14 @@ async function makeKey(kms: KMSClient, { attributes, properties }: RunningResour
         Tags: [{ TagKey: keyIdTag, TagValue: KeyId }],
       }),
     );
+  }
+}
+
+async function makeScheduleGroup(scheduler: SchedulerClient, { attributes }: RunningResource): Promise<void> {
+  try {
+    await scheduler.send(new CreateScheduleGroupCommand({ Name: attributes.ref }));
+  } catch (error) {
+    if ((error as Error).name !== 'ConflictException') throw error;
   }
 }
 

@@ -1,4 +1,5 @@
 /** What the platform needs of the local AWS services, and gives to them. */
+import type { ScheduleListener } from './cloud/scheduler.ts';
 import type { Endpoints } from './provision.ts';
 
 /** Functions as the Lambda API sees them. */
@@ -17,6 +18,10 @@ export interface Services {
   age(days: number): Promise<{ readonly moved: number; readonly expired: number }>;
   /** Listens to mappings made at run time, those of earlier runs included. */
   onMapping(listener: (mapping: MadeMapping) => void): void;
+  /** Listens to schedules made at run time, those of earlier runs included. */
+  onSchedule(listener: ScheduleListener): void;
+  /** A schedule had its last run. */
+  scheduleCompleted(key: string): void;
   stop(): Promise<void>;
 }
 
@@ -24,7 +29,7 @@ export interface Services {
 export interface ServiceCall {
   /** The access key id of the signature: each function has its physical name as its own, everyone else `local`. */
   readonly caller: string;
-  /** As the SDK's endpoint variables name it: s3, sqs, sns, ssm, kms, lambda, athena, secretsmanager. */
+  /** As the SDK's endpoint variables name it: s3, sqs, sns, ssm, kms, lambda, athena, scheduler, secretsmanager. */
   readonly service: string;
   /** As AWS names it, like PutObject. */
   readonly operation: string;

@@ -20,9 +20,11 @@ export async function startCloud(options: ServiceOptions): Promise<Services> {
   });
   const { url } = cloud;
   return {
-    endpoints: { s3: url, sqs: url, sns: url, ssm: url, kms: url, lambda: url, athena: url },
+    endpoints: { s3: url, sqs: url, sns: url, ssm: url, kms: url, lambda: url, athena: url, scheduler: url },
     age: (days) => cloud.s3.age(days),
     onMapping: (listener) => cloud.lambda.onMapping(listener),
+    onSchedule: (listener) => cloud.scheduler.onChange(listener),
+    scheduleCompleted: (key) => cloud.scheduler.complete(key),
     stop: () => cloud.close(),
   };
 }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { parseSchedule } from '#core/jobs/schedule-expression.ts';
-import { type Schedule, Scheduler, type SchedulerOptions } from '#local/scheduler.ts';
+import type { MadeSchedule } from '#local/cloud/scheduler.ts';
+import { type Schedule, Scheduler, type SchedulerOptions, scheduleOf } from '#local/scheduler.ts';
 
 const start = Date.parse('2026-11-21T00:00:00Z');
 const minute = 60_000;
@@ -10,6 +11,7 @@ afterEach(() => vi.useRealTimers());
 
 const schedule = (more: Partial<Schedule> = {}): Schedule => ({
   name: 'every five minutes',
+  arn: 'arn:schedule',
   next: parseSchedule('rate(5 minutes)', 'UTC', start),
   targetArn: 'arn:target',
   input: '{}',
@@ -76,4 +78,71 @@ test('stops for good', async () => {
   await scheduler.stop();
   await vi.advanceTimersByTimeAsync(60 * minute);
   expect(delivered).toEqual([]);
+});
+
+const made = (ScheduleExpression: string, more: Partial<MadeSchedule> = {}): MadeSchedule => ({
+  ...{
+    Name: 'job-1',
+    GroupName: 'jobs',
+    Arn: 'arn:made',
+    ScheduleExpression,
+    ScheduleExpressionTimezone: 'Europe/Berlin',
+  },
+  ...{ State: 'ENABLED', ActionAfterCompletion: 'DELETE', FlexibleTimeWindow: { Mode: 'OFF' } },
+  ...{ CreationDate: start / 1000, LastModificationDate: start / 1000 },
+  Target: { Arn: 'arn:target', RoleArn: 'arn:role', Input: '{"due":"<aws.scheduler.scheduled-time>"}' },
+  ...more,
+});
+
+test('tells its target when it was due, by which schedule, and how often it was tried', async () => {
+  const input = '<aws.scheduler.scheduled-time> <aws.scheduler.schedule-arn> <aws.scheduler.attempt-number>';
+  const { scheduler, delivered } = run(schedule({ input, retries: 1 }), () => {
+    throw new Error('nobody there');
+  });
+  await vi.advanceTimersByTimeAsync(5 * minute);
+  vi.useRealTimers();
+  await expect.poll(() => scheduler.busy).toBe(false);
+  expect(delivered.map((one) => one.slice('00:05 '.length))).toEqual([
+    'arn:target 2026-11-21T00:05:00Z arn:schedule 1',
+    'arn:target 2026-11-21T00:05:00Z arn:schedule 2',
+  ]);
+  await scheduler.stop();
+});
+
+test('runs what is put later, in its time zone, instead of what had the name, until it is dropped', async () => {
+  const { scheduler, delivered } = run(schedule({ next: () => undefined }));
+  const put = (expression: string) => scheduler.put(scheduleOf('jobs/job-1', made(expression), () => {})!);
+  put('cron(0 * * * ? *)');
+  put('cron(30 2 * * ? *)');
+  await vi.advanceTimersByTimeAsync(2 * 60 * minute);
+  expect(delivered).toEqual(['01:30 arn:target {"due":"2026-11-21T01:30:00Z"}']);
+  scheduler.drop('jobs/job-1');
+  await vi.advanceTimersByTimeAsync(48 * 60 * minute);
+  expect(delivered).toHaveLength(1);
+  await scheduler.stop();
+});
+
+test('runs once what has one run, also when it was stopped at that time, and says that it is complete', async () => {
+  const { scheduler, delivered } = run(schedule({ next: () => undefined }));
+  const completed: string[] = [];
+  const put = (name: string, expression: string) =>
+    scheduler.put(scheduleOf(name, made(expression), () => completed.push(name))!);
+  put('later', 'at(2026-11-21T01:10:00)');
+  vi.setSystemTime(start + 20 * minute);
+  put('missed', 'at(2026-11-21T01:15:00)');
+  put('daily', 'cron(30 1 * * ? *)');
+  await vi.advanceTimersByTimeAsync(20 * minute);
+  expect(delivered.map((one) => one.slice(0, 5))).toEqual(['00:20', '00:30', '00:30']);
+  expect(completed).toEqual(['missed', 'later']);
+  await scheduler.stop();
+});
+
+test('keeps to a start and an end, and leaves out what is disabled', async () => {
+  const { scheduler, delivered } = run(schedule({ next: () => undefined }));
+  const bounds = { StartDate: start / 1000 + 3600, EndDate: start / 1000 + 2 * 3600 };
+  scheduler.put(scheduleOf('a', made('cron(0/30 * * * ? *)', bounds), () => {})!);
+  await vi.advanceTimersByTimeAsync(5 * 60 * minute);
+  expect(delivered.map((one) => one.slice(0, 5))).toEqual(['01:00', '01:30', '02:00']);
+  expect(scheduleOf('b', made('cron(0/30 * * * ? *)', { State: 'DISABLED' }), () => {})).toBeUndefined();
+  await scheduler.stop();
 });
