@@ -25,6 +25,12 @@ export interface Job {
   readonly createdAt: Date;
   readonly changedAt: Date;
   readonly deletedAt?: Date;
+  /** When its schedule was last put. Earlier than `changedAt`, or absent: the schedule lags behind. */
+  readonly scheduledAt?: Date;
 }
 
 export type JobChange = { readonly enabled: boolean } | { readonly deleted: true };
+
+/** Whether the job's schedule says what stands here. */
+export const isScheduled = ({ scheduledAt, changedAt }: Job): boolean =>
+  scheduledAt !== undefined && scheduledAt >= changedAt;

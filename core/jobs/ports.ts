@@ -34,10 +34,21 @@ export interface Jobs {
   change(tenant: string, id: string, change: JobChange, at: Date): Promise<Job | undefined>;
   /** Newest first, those with smaller ids than `before`. */
   history(tenant: string, id: string, before: string | undefined, limit: number): Promise<readonly Run[]>;
-  /** Notes that the schedule says what `job` says; false when the job was changed meanwhile, so that it may say less. */
-  scheduled(job: Job, at: Date): Promise<boolean>;
-  /** Jobs of these tenants, deleted ones too, that were changed since their schedule was put, or last put before `before`. */
-  unscheduled(tenants: readonly string[], before: Date, limit: number): Promise<readonly Job[]>;
+  /**
+   * Notes that the schedule says what `job` says. Resolves with the job as it stands now; when that was changed meanwhile,
+   * nothing is noted, for the schedule may say what stood there before.
+   */
+  scheduled(job: Job, at: Date): Promise<Job | undefined>;
+  /**
+   * Jobs of these tenants, deleted ones too, that were changed since their schedule was put, or last put before `before`.
+   * By id, those after `after`.
+   */
+  unscheduled(
+    tenants: readonly string[],
+    before: Date,
+    after: string | undefined,
+    limit: number,
+  ): Promise<readonly Job[]>;
 }
 
 /** What a transaction on runs made due, which the caller sends and tells the trail of. */

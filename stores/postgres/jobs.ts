@@ -75,23 +75,22 @@ export function createJobs(sql: Sql, contextKey: Uint8Array): Jobs {
       );
       return rows.map(runOf);
     },
-    async scheduled(job, at) {
-      const rows = await within(
-        [job.tenant],
+    scheduled: (job, at) =>
+      one(job.tenant, job.id, async (tx) => {
         // Never before the change that it answers.
-        async (tx) => tx`update jobs.job set scheduled_at = greatest(${at}, changed_at)
-          where tenant_id = ${job.tenant} and id = ${job.id} and changed_at = ${job.changedAt} returning id`,
-      );
-      return rows.length > 0;
-    },
-    async unscheduled(tenants, before, limit) {
+        const noted = await tx`update jobs.job set scheduled_at = greatest(${at}, changed_at)
+          where tenant_id = ${job.tenant} and id = ${job.id} and changed_at = ${job.changedAt} returning *`;
+        if (noted.length > 0) return noted;
+        return tx`select * from jobs.job where tenant_id = ${job.tenant} and id = ${job.id}`;
+      }),
+    async unscheduled(tenants, before, after, limit) {
       const rows = await reading(
         tenants,
-        async (
-          tx,
-        ) => tx`select * from jobs.job where tenant_id = any (string_to_array(${tenants.join(' ')}, ' ')::uuid[])
+        async (tx) => tx`select * from jobs.job
+          where tenant_id = any (string_to_array(${tenants.join(' ')}, ' ')::uuid[])
             and (scheduled_at is null or scheduled_at < changed_at or (scheduled_at < ${before} and deleted_at is null))
-          order by scheduled_at nulls first, id limit ${limit}`,
+            ${after === undefined ? tx`` : tx`and id > ${after}`}
+          order by id limit ${limit}`,
       );
       return rows.map(jobOf);
     },
@@ -114,4 +113,5 @@ const jobOf = (row: Row): Job => ({
   createdAt: row.created_at,
   changedAt: row.changed_at,
   ...(row.deleted_at === null ? {} : { deletedAt: row.deleted_at as Date }),
+  ...(row.scheduled_at === null ? {} : { scheduledAt: row.scheduled_at as Date }),
 });

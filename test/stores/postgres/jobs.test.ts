@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { uuidv7 } from '#core/event/uuid.ts';
-import type { Job } from '#core/jobs/job.ts';
+import { isScheduled, type Job } from '#core/jobs/job.ts';
 import type { Jobs } from '#core/jobs/ports.ts';
 import { createJobs } from '#stores/postgres/jobs.ts';
 import { contextKey, type TestDatabase, testDatabase } from '#test/support/postgres.ts';
@@ -53,7 +53,7 @@ describe('a job', () => {
     await jobs.create(job);
     expect(await jobs.get(other, job.id)).toBeUndefined();
     expect(await jobs.change(other, job.id, { deleted: true }, now)).toBeUndefined();
-    expect(await jobs.scheduled({ ...job, tenant: other }, now)).toBe(false);
+    expect(await jobs.scheduled({ ...job, tenant: other }, now)).toBeUndefined();
     expect(await jobs.list(other, undefined, 10)).toEqual([]);
     for (const id of ['', 'x', `${job.id}'`]) expect(await jobs.get(tenant, id)).toBeUndefined();
     expect(await jobs.get(tenant, job.id)).toEqual(job);
@@ -105,23 +105,29 @@ describe('what its schedule says', () => {
   test('is behind until it is noted, and after each change', async () => {
     const tenant = newId();
     const job = jobOf(tenant);
-    const behind = async (before = later(-3600)) => (await jobs.unscheduled([tenant], before, 10)).map(({ id }) => id);
+    const behind = async (before = later(-3600)) =>
+      (await jobs.unscheduled([tenant], before, undefined, 10)).map(({ id }) => id);
     await jobs.create(job);
     expect(await behind()).toEqual([job.id]);
-    expect(await jobs.scheduled(job, later(-5))).toBe(true);
+    const noted = await jobs.scheduled(job, later(-5));
+    expect(noted).toEqual({ ...job, scheduledAt: now });
+    expect(isScheduled(noted!)).toBe(true);
     expect(await behind()).toEqual([]);
 
     const off = await jobs.change(tenant, job.id, { enabled: false }, later(10));
     expect(await behind()).toEqual([job.id]);
-    expect(await jobs.scheduled(job, later(11)), 'who put what stood there before').toBe(false);
+    expect(isScheduled(off!)).toBe(false);
+    const overtaken = await jobs.scheduled(job, later(11));
+    expect(overtaken, 'who put what stood there before').toEqual(off);
     expect(await behind()).toEqual([job.id]);
-    expect(await jobs.scheduled(off!, later(12))).toBe(true);
+    expect(isScheduled((await jobs.scheduled(off!, later(12)))!)).toBe(true);
     expect(await behind()).toEqual([]);
     expect(await behind(later(60)), 'not looked at for long').toEqual([job.id]);
 
     const gone = await jobs.change(tenant, job.id, { deleted: true }, later(20));
-    expect(await jobs.unscheduled([tenant], now, 10)).toEqual([gone]);
-    expect(await jobs.scheduled(gone!, later(21))).toBe(true);
+    expect(await jobs.unscheduled([tenant], now, undefined, 10)).toEqual([gone]);
+    expect((await jobs.scheduled(off!, later(21)))?.deletedAt, 'also who did not hear of the deletion').toBeDefined();
+    expect(isScheduled((await jobs.scheduled(gone!, later(21)))!)).toBe(true);
     expect(await behind(later(60)), 'what is deleted stays so').toEqual([]);
   });
 
@@ -129,10 +135,11 @@ describe('what its schedule says', () => {
     const tenants = [newId(), newId(), newId()];
     const all = tenants.map((tenant) => jobOf(tenant));
     for (const job of all) await jobs.create(job);
-    const found = await jobs.unscheduled(tenants.slice(0, 2), now, 10);
+    const found = await jobs.unscheduled(tenants.slice(0, 2), now, undefined, 10);
     expect(found).toEqual(expect.arrayContaining(all.slice(0, 2)));
     expect(found).toHaveLength(2);
-    expect(await jobs.unscheduled(tenants.slice(0, 2), now, 1)).toHaveLength(1);
+    const [first] = await jobs.unscheduled(tenants.slice(0, 2), now, undefined, 1);
+    expect(await jobs.unscheduled(tenants.slice(0, 2), now, first!.id, 10)).toEqual([found[1]]);
   });
 });
 
