@@ -2070,8 +2070,10 @@ create view costs.daily_usage_by_application with (security_barrier=true) as
  SELECT v.tenant_id,
     v.day,
     v.application_id,
-    v.measure,
-    v.amount,
+    v.nodes,
+    v.vcpu,
+    v.licence_units,
+    v.calls,
     v.estimated,
     v.overridden,
     a.name AS application,
@@ -2234,32 +2236,21 @@ create materialized view costs.mv_architecture_metrics_90d as
             max(mv_daily_usage_by_application.day) AS to_day
            FROM costs.mv_daily_usage_by_application
           GROUP BY mv_daily_usage_by_application.tenant_id
-        ), by_day AS (
+        ), used AS (
          SELECT u.tenant_id,
             u.application_id,
-            u.day,
-            sum(u.amount) FILTER (WHERE (u.measure = 'nodes'::text)) AS nodes,
-            sum(u.amount) FILTER (WHERE (u.measure = 'vcpu'::text)) AS vcpu,
-            sum(u.amount) FILTER (WHERE (u.measure = 'licence_units'::text)) AS licence_units,
-            sum(u.amount) FILTER (WHERE (u.measure = 'calls'::text)) AS calls,
-            bool_or(u.estimated) AS estimated
+            count(*) AS days,
+            count(*) FILTER (WHERE u.estimated) AS days_estimated,
+            avg(u.nodes) AS nodes_avg,
+            max(u.nodes) AS nodes_max,
+            avg(u.vcpu) AS vcpu_avg,
+            max(u.vcpu) AS vcpu_max,
+            avg(u.licence_units) AS licence_units_avg,
+            max(u.licence_units) AS licence_units_max,
+            sum(u.calls) AS calls
            FROM (costs.mv_daily_usage_by_application u
              JOIN span s_1 ON (((s_1.tenant_id = u.tenant_id) AND ((u.day >= s_1.from_day) AND (u.day <= s_1.to_day)))))
-          GROUP BY u.tenant_id, u.application_id, u.day
-        ), used AS (
-         SELECT by_day.tenant_id,
-            by_day.application_id,
-            count(*) AS days,
-            avg(by_day.nodes) AS nodes_avg,
-            max(by_day.nodes) AS nodes_max,
-            avg(by_day.vcpu) AS vcpu_avg,
-            max(by_day.vcpu) AS vcpu_max,
-            avg(by_day.licence_units) AS licence_units_avg,
-            max(by_day.licence_units) AS licence_units_max,
-            sum(by_day.calls) AS calls,
-            count(*) FILTER (WHERE by_day.estimated) AS days_estimated
-           FROM by_day
-          GROUP BY by_day.tenant_id, by_day.application_id
+          GROUP BY u.tenant_id, u.application_id
         ), charged AS (
          SELECT sums.tenant_id,
             sums.application_id,
@@ -2402,17 +2393,27 @@ alter materialized view costs.mv_cost_by_sector_controller owner to trailkeep_vi
 CREATE UNIQUE INDEX mv_cost_by_sector_controller_key ON costs.mv_cost_by_sector_controller USING btree (tenant_id, month, sector_id, controller_id, currency);
 
 create materialized view costs.mv_daily_usage_by_application as
- SELECT tenant_id,
-    day,
-    application_id,
-    measure,
-    sum(amount) AS amount,
-    bool_or(estimated) AS estimated,
-    bool_or((override_id IS NOT NULL)) AS overridden
-   FROM costs.usage_in_effect
-  GROUP BY tenant_id, day, application_id, measure;
+ WITH span AS (
+         SELECT usage_daily.tenant_id,
+            (max(usage_daily.day) - 399) AS from_day
+           FROM costs.usage_daily
+          GROUP BY usage_daily.tenant_id
+        )
+ SELECT u.tenant_id,
+    u.day,
+    u.application_id,
+    sum(u.amount) FILTER (WHERE (u.measure = 'nodes'::text)) AS nodes,
+    sum(u.amount) FILTER (WHERE (u.measure = 'vcpu'::text)) AS vcpu,
+    sum(u.amount) FILTER (WHERE (u.measure = 'licence_units'::text)) AS licence_units,
+    sum(u.amount) FILTER (WHERE (u.measure = 'calls'::text)) AS calls,
+    bool_or(u.estimated) AS estimated,
+    bool_or((u.override_id IS NOT NULL)) AS overridden
+   FROM (costs.usage_in_effect u
+     JOIN span s USING (tenant_id))
+  WHERE (u.day >= s.from_day)
+  GROUP BY u.tenant_id, u.day, u.application_id;
 alter materialized view costs.mv_daily_usage_by_application owner to trailkeep_views;
-CREATE UNIQUE INDEX mv_daily_usage_by_application_key ON costs.mv_daily_usage_by_application USING btree (tenant_id, day, application_id, measure);
+CREATE UNIQUE INDEX mv_daily_usage_by_application_key ON costs.mv_daily_usage_by_application USING btree (tenant_id, day, application_id);
 
 create materialized view costs.mv_license_utilization as
  SELECT tenant_id,

@@ -69,6 +69,7 @@ import { createRuns } from '#stores/postgres/runs.ts';
 import { parseShards, Shards } from '#stores/postgres/shards.ts';
 import { createTenantRegistry } from '#stores/postgres/tenants.ts';
 import { createVerification } from '#stores/postgres/verification.ts';
+import { createCostViews } from '#stores/postgres/views.ts';
 import { PostgresSubjectKeys } from '#stores/privacy/subject-keys.ts';
 import { TenantKeyStore } from '#stores/privacy/tenant-keys.ts';
 import { S3ArchiveObjects } from '#stores/s3/archive-objects.ts';
@@ -416,6 +417,8 @@ export const openArchiveReaches = async () => createArchiveReaches(sql(), await 
 export const openQuestions = () => new S3Questions(s3(), readEnv('CONTROL_BUCKET').CONTROL_BUCKET);
 
 // Costs: figures, what people changed about them, and where they come from.
+/** As trailkeep_loader. */
+export const openCostViews = () => createCostViews(sql());
 export const openLineage = async () => createLineage(sql(), await contextKey());
 
 // Witnesses: those that cosign for us, and being one.

@@ -137,12 +137,21 @@ create materialized view costs.mv_monthly_chargeback_summary as
 create unique index mv_monthly_chargeback_summary_key
   on costs.mv_monthly_chargeback_summary (tenant_id, month, h_code_id, sector_id, owner_id, currency);
 
+-- The last 400 days with usage, tenant by tenant: enough to hold a month against the same one of last year. One column for
+-- each measure, NULL when nobody measured it: a row for each would be four times as many to compare at each refresh.
 create materialized view costs.mv_daily_usage_by_application as
-  select tenant_id, day, application_id, measure, sum(amount) as amount, bool_or(estimated) as estimated,
-    bool_or(override_id is not null) as overridden
-  from costs.usage_in_effect group by tenant_id, day, application_id, measure;
+  with span as (
+    select tenant_id, max(day) - 399 as from_day from costs.usage_daily group by tenant_id
+  )
+  select tenant_id, day, application_id, sum(amount) filter (where measure = 'nodes') as nodes,
+    sum(amount) filter (where measure = 'vcpu') as vcpu,
+    sum(amount) filter (where measure = 'licence_units') as licence_units,
+    sum(amount) filter (where measure = 'calls') as calls,
+    bool_or(estimated) as estimated, bool_or(override_id is not null) as overridden
+  from costs.usage_in_effect u join span s using (tenant_id)
+  where u.day >= s.from_day group by tenant_id, day, application_id;
 create unique index mv_daily_usage_by_application_key
-  on costs.mv_daily_usage_by_application (tenant_id, day, application_id, measure);
+  on costs.mv_daily_usage_by_application (tenant_id, day, application_id);
 
 -- The 90 days up to the last one with usage, tenant by tenant: what it says depends on what was loaded and not on when it
 -- is refreshed. Usage and costs are summed apart and meet as one row per application; joined as facts, each day's cost
@@ -152,21 +161,13 @@ create materialized view costs.mv_architecture_metrics_90d as
   with span as (
     select tenant_id, max(day) - 89 as from_day, max(day) as to_day
     from costs.mv_daily_usage_by_application group by tenant_id
-  ), by_day as (
-    select u.tenant_id, u.application_id, u.day,
-      sum(u.amount) filter (where u.measure = 'nodes') as nodes,
-      sum(u.amount) filter (where u.measure = 'vcpu') as vcpu,
-      sum(u.amount) filter (where u.measure = 'licence_units') as licence_units,
-      sum(u.amount) filter (where u.measure = 'calls') as calls,
-      bool_or(u.estimated) as estimated
+  ), used as (
+    select u.tenant_id, u.application_id, count(*) as days, count(*) filter (where u.estimated) as days_estimated,
+      avg(u.nodes) as nodes_avg, max(u.nodes) as nodes_max, avg(u.vcpu) as vcpu_avg, max(u.vcpu) as vcpu_max,
+      avg(u.licence_units) as licence_units_avg, max(u.licence_units) as licence_units_max, sum(u.calls) as calls
     from costs.mv_daily_usage_by_application u
     join span s on s.tenant_id = u.tenant_id and u.day between s.from_day and s.to_day
-    group by u.tenant_id, u.application_id, u.day
-  ), used as (
-    select tenant_id, application_id, count(*) as days, avg(nodes) as nodes_avg, max(nodes) as nodes_max,
-      avg(vcpu) as vcpu_avg, max(vcpu) as vcpu_max, avg(licence_units) as licence_units_avg,
-      max(licence_units) as licence_units_max, sum(calls) as calls, count(*) filter (where estimated) as days_estimated
-    from by_day group by tenant_id, application_id
+    group by u.tenant_id, u.application_id
   ), charged as (
     select tenant_id, application_id, jsonb_object_agg(currency, effective::text) as effective
     from (

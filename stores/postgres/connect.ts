@@ -128,10 +128,10 @@ function untilLost(tx: TransactionSql, isLost: () => boolean): TransactionSql {
   });
 }
 
-/** For tables without tenants. Rejects with `Unavailable` when the database is down. */
-export async function asked<T>(query: PromiseLike<T>): Promise<T> {
+/** For tables without tenants. Rejects with `Unavailable` when the database is down. `waitMs` as in withTenants(). */
+export async function asked<T>(query: PromiseLike<T>, waitMs = waitMsMax): Promise<T> {
   try {
-    return await bounded(query);
+    return await bounded(query, waitMs);
   } catch (error) {
     throw asUnavailable(error);
   }
