@@ -137,6 +137,7 @@ create table access.move (
   asked_by text not null,
   asked_at timestamp with time zone not null,
   stepped_at timestamp with time zone not null,
+  lease_until timestamp with time zone,
   rows json,
   problem text,
   constraint move_check CHECK ((to_shard <> from_shard)),

@@ -44,7 +44,7 @@ begin
       execute format('create policy mover on %s to trailkeep_mover
         using (tenant_id = any ((select sec.ctx_tenants())::uuid[]))', name);
     end if;
-    execute format('grant select, insert, delete on %s to trailkeep_mover', name);
+    execute format('grant select, insert, update, delete on %s to trailkeep_mover', name);
   end loop;
   if not exists (select from pg_policy where polrelid = 'access.tenant'::regclass and polname = 'mover') then
     create policy mover on access.tenant to trailkeep_mover
@@ -58,9 +58,6 @@ end $$;
 
 grant execute on function sec.ctx_tenants() to trailkeep_mover;
 grant select (tenant_id, shard), update (shard) on access.tenant to trailkeep_mover;
-grant update on access.move, sec.away to trailkeep_mover;
--- A file that is added counts its tenant's version, by a trigger.
-grant update (version) on archive.progress to trailkeep_mover;
 -- Segments and messages are of all tenants: those that the tenant's parts name are copied.
 grant select, insert on record.segment, record.message to trailkeep_mover;
 grant select on archive.hot_floor, archive.dropped_month to trailkeep_mover;

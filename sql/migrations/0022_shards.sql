@@ -63,6 +63,8 @@ create table access.move (
   asked_by text not null,
   asked_at timestamptz not null,
   stepped_at timestamptz not null,
+  -- Who works on it is waited for so long.
+  lease_until timestamptz,
   -- What was compared when the tenant was switched: tables and their rows.
   rows json,
   problem text

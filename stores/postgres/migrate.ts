@@ -76,6 +76,19 @@ async function migrateLocked(tx: Pick<Sql, 'unsafe'>, migrations: readonly Migra
   return done;
 }
 
+/**
+ * Makes a migrated cluster one of several: the mover's login and rights (`text` is sql/shards.sql), and the number by which the
+ * cluster is known. Needs the login that migrates; doing it again does no harm.
+ */
+export async function admitMover(sql: Sql, text: string, shard: number): Promise<void> {
+  await sql.begin(async (tx) => {
+    await tx.unsafe(`select pg_advisory_xact_lock(${lockKey})`);
+    await tx.unsafe('set local client_min_messages = warning');
+    await tx.unsafe(text);
+    await tx`update proof.incarnation set shard = ${shard} where shard <> ${shard}`;
+  });
+}
+
 /** Stores the key that tenant contexts are signed with; the roles that work for tenants cannot read it. */
 export async function putContextKey(sql: Sql, key: Uint8Array): Promise<void> {
   await sql.begin(async (tx) => {

@@ -26,7 +26,8 @@ export interface TestDatabase extends TestServer {
       | 'trailkeep_recovery'
       | 'trailkeep_verifier'
       | 'trailkeep_archiver'
-      | 'trailkeep_loader',
+      | 'trailkeep_loader'
+      | 'trailkeep_mover',
     connections?: number,
   ): Sql;
   /** What a function's environment says about the database. */
