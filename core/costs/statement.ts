@@ -163,9 +163,13 @@ export interface Statements {
   newest(tenant: string, month: string): Promise<StatementVersion | undefined>;
   /** Newest month first, of each its newest version. */
   list(tenant: string, limit: number): Promise<readonly Omit<StatementVersion, 'statement'>[]>;
-  /** Durable on return, as the next version. Undefined when the month is locked. */
+  /**
+   * Durable on return, as the next version, with its lineage, whose run is `run`. Undefined when the month is locked. What
+   * the newest version says already, by the same person, stays that version.
+   */
   approve(
     tenant: string,
+    run: string,
     approved: Pick<StatementVersion, 'month' | 'statement' | 'sha256' | 'approvedBy' | 'approvedAt'>,
   ): Promise<StatementVersion | undefined>;
   /**
