@@ -8,7 +8,7 @@ export type Weekday = (typeof weekdays)[number];
 /** `time` is HH:MM on the wall clock of the job's time zone. */
 export type Timing =
   /** Every day, or on some days of the week. */
-  | { readonly every: 'day'; readonly time: string; readonly weekdays?: readonly Weekday[] }
+  | { readonly every: 'day'; readonly time: string; readonly weekdays?: readonly Weekday[] | undefined }
   | { readonly every: 'week'; readonly time: string; readonly weekday: Weekday }
   /** A month without the day is left out, as EventBridge has it; `last` is in every month. */
   | { readonly every: 'month'; readonly time: string; readonly day: number | 'last' }

@@ -12,6 +12,8 @@ export interface Env {
   ARCHIVE_BUCKET: string;
   /** Tenants that are to be compacted. */
   COMPACT_QUEUE_URL: string;
+  /** JSON: where schedules of jobs are and what they call, a ScheduleTarget of stores/scheduler/schedules.ts. */
+  JOB_SCHEDULES: string;
   /** JSON: the queue of each kind of job, by kind. */
   JOB_QUEUES: string;
   /** What the function outside is asked to call for tenants. */

@@ -10,6 +10,7 @@ import { AthenaClient } from '@aws-sdk/client-athena';
 import { KMSClient } from '@aws-sdk/client-kms';
 import { LambdaClient } from '@aws-sdk/client-lambda';
 import { S3Client } from '@aws-sdk/client-s3';
+import { SchedulerClient } from '@aws-sdk/client-scheduler';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { SNSClient } from '@aws-sdk/client-sns';
 import { SQSClient } from '@aws-sdk/client-sqs';
@@ -46,6 +47,7 @@ import { createExports } from '#stores/postgres/exports.ts';
 import { createHolds } from '#stores/postgres/holds.ts';
 import { createHotRows } from '#stores/postgres/hot-rows.ts';
 import { createIssuerRegistry } from '#stores/postgres/issuers.ts';
+import { createJobs } from '#stores/postgres/jobs.ts';
 import { createKeyLifecycle } from '#stores/postgres/key-lifecycle.ts';
 import { createKeyRegistry } from '#stores/postgres/keys.ts';
 import { createLeafCatalogue } from '#stores/postgres/leaves.ts';
@@ -84,6 +86,7 @@ import { S3Packages } from '#stores/s3/packages.ts';
 import { S3Questions } from '#stores/s3/questions.ts';
 import { S3Segments } from '#stores/s3/segments.ts';
 import { S3WitnessState } from '#stores/s3/witness-state.ts';
+import { JobSchedules, type ScheduleTarget } from '#stores/scheduler/schedules.ts';
 import { SnsAnnouncer } from '#stores/sns/announcer.ts';
 import { SnsNotices } from '#stores/sns/notices.ts';
 import { SqsDeadLetterDesk } from '#stores/sqs/dead-letter-desk.ts';
@@ -382,6 +385,13 @@ export const openCompactQueue = () => new SqsOutlet(sqs(), readEnv('COMPACT_QUEU
 export const openCompactAfter = () => Number(readEnv('COMPACT_AFTER_MINUTES').COMPACT_AFTER_MINUTES) * 60_000;
 /** Days that pollers may be behind. */
 export const openFeedDays = () => Number(readEnv('FEED_DAYS').FEED_DAYS);
+
+// Definitions of jobs, and their schedules.
+export const openJobs = async () => createJobs(sql(), await contextKey());
+export const openSchedules = () => {
+  const target = JSON.parse(readEnv('JOB_SCHEDULES').JOB_SCHEDULES) as ScheduleTarget;
+  return new JobSchedules(new SchedulerClient(clientSettings), target, () => new Date());
+};
 
 // Runs of jobs. As trailkeep_app or trailkeep_loader.
 export const openRuns = async () => createRuns(sql(), await contextKey());
