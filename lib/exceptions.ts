@@ -54,7 +54,7 @@ export const exceptions: readonly Exception[] = [
   },
   {
     rule: /^AwsSolutions-IAM4\[.*AWSCodeDeployRoleForLambdaLimited\]$/,
-    path: /Deployment\/ServiceRole\/Resource$/,
+    path: /\/DeploymentsRole\/Resource$/,
     expires: by,
     reason: 'AWS keeps the policy of CodeDeploy in step with what it does.',
   },

@@ -17,6 +17,7 @@ import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { Construct } from 'constructs';
+import type { CostsStack } from './costs-stack.ts';
 import type { DataStack } from './data-stack.ts';
 import type { Verb } from './parts/function.ts';
 import type { ReadStack } from './read-stack.ts';
@@ -24,12 +25,15 @@ import type { Settings } from './settings.ts';
 import type { Jobs } from './stages/jobs.ts';
 import type { Proof } from './stages/proof.ts';
 import type { Record } from './stages/record.ts';
+import type { TrailStack } from './trail-stack.ts';
 
 export interface ObserveProps {
   readonly settings: Settings;
   readonly data: DataStack;
   readonly record: Record;
   readonly proof: Proof;
+  readonly trail: TrailStack;
+  readonly costs: CostsStack;
   readonly read: ReadStack;
   readonly jobs: Jobs;
 }
@@ -49,7 +53,7 @@ export class ObserveStack extends Stack {
     this.#draw(all);
   }
 
-  #watch({ data, record, proof, read, jobs, settings }: ObserveProps): void {
+  #watch({ data, record, proof, trail, costs, jobs, settings, read }: ObserveProps): void {
     const minute = { period: Duration.minutes(1), statistic: 'Maximum' };
     const age = (queue: DataStack['critical']) => queue.metricApproximateAgeOfOldestMessage(minute);
     this.#alarm('CriticalAge', age(data.critical), 30, 'Critical events wait to be searchable', 3);
@@ -61,6 +65,7 @@ export class ObserveStack extends Stack {
       ['ProofDead', data.proofDead],
       ['JobsDead', data.jobsDead],
       ['Missed', jobs.missed],
+      ['RunsMissed', costs.starting.missed],
     ] as const) {
       const visible = queue.metricApproximateNumberOfMessagesVisible(minute);
       this.#alarm(`${name}Waits`, visible, 1, 'Dead letters wait for a person: GET /v1/dead-letters');
@@ -71,7 +76,7 @@ export class ObserveStack extends Stack {
       ['WriteBulk', record.writeBulk],
       ['Sweep', record.sweep],
       ['PreparePartitions', jobs.preparePartitions],
-      ['Restore', read.archive.restore],
+      ['Restore', trail.archive.restore],
     ] as const) {
       const troubles = troublesOf(verb);
       this.#alarm(`${name}Troubles`, troubles, 5, `${verb.bundle} throws or is throttled`, 2);
@@ -182,10 +187,10 @@ export class ObserveStack extends Stack {
     alarm.addAlarmAction(new SnsAction(this.#topic!));
   }
 
-  #draw({ data, record, read }: ObserveProps): void {
+  #draw({ data, record, trail, read }: ObserveProps): void {
     const graph = (title: string, ...left: IMetric[]) => new GraphWidget({ title, left, width: 8 });
     const of = (metric: (verb: Verb) => IMetric) =>
-      [record.accept, record.writeCritical, record.writeBulk, read.query.search].map(metric);
+      [record.accept, record.writeCritical, record.writeBulk, trail.query.search].map(metric);
     new Dashboard(this, 'Overview', {
       widgets: [
         [

@@ -1,6 +1,10 @@
-/** All stacks of one stage, wired one way: network → data → record, proof, read, jobs → observe; people stands alone. */
+/**
+ * All stacks of one stage, wired one way: network → data → record, proof, trail, costs → read, jobs → observe; people
+ * stands alone.
+ */
 import type { App } from 'aws-cdk-lib';
 import type { IVpc } from 'aws-cdk-lib/aws-ec2';
+import { CostsStack } from './costs-stack.ts';
 import { DataStack } from './data-stack.ts';
 import { JobsStack } from './jobs-stack.ts';
 import { NetworkStack } from './network-stack.ts';
@@ -11,6 +15,7 @@ import { ProofStack } from './proof-stack.ts';
 import { ReadStack } from './read-stack.ts';
 import { RecordStack } from './record-stack.ts';
 import type { Settings } from './settings.ts';
+import { TrailStack } from './trail-stack.ts';
 
 /** Adds a stage's stacks to an app. `assets` is where the bundles lie, or `stub`. */
 export function addPlatform(app: App, settings: Settings, assets: Assets) {
@@ -27,13 +32,15 @@ export function addPlatform(app: App, settings: Settings, assets: Assets) {
   const common = { settings, assets, data, inside: { vpc: network.vpc as IVpc, securityGroup: network.client } };
   const { record } = new RecordStack(app, `${prefix}-record`, common, props('record'));
   const { proof } = new ProofStack(app, `${prefix}-proof`, common, props('proof'));
-  const read = new ReadStack(app, `${prefix}-read`, { ...common, record, proof }, props('read'));
+  const trail = new TrailStack(app, `${prefix}-trail`, common, props('trail'));
+  const costs = new CostsStack(app, `${prefix}-costs`, common, props('costs'));
+  const read = new ReadStack(app, `${prefix}-read`, { ...common, record, proof, trail, costs }, props('read'));
   const { jobs } = new JobsStack(app, `${prefix}-jobs`, { ...common, sweep: record.sweep, proof }, props('jobs'));
   const observe = new ObserveStack(
     app,
     `${prefix}-observe`,
-    { settings, data, record, proof, read, jobs },
+    { settings, data, record, proof, trail, costs, read, jobs },
     props('observe'),
   );
-  return { network, data, people, record, proof, read, jobs, observe };
+  return { network, data, people, record, proof, trail, costs, read, jobs, observe };
 }

@@ -1,46 +1,39 @@
-/** Queries, admin verbs, and the front door with the routes of every area. */
+/** Admin verbs, and the front door with the routes of every area. */
 import { Stack, type StackProps } from 'aws-cdk-lib';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
+import type { CostsStack } from './costs-stack.ts';
 import type { DataStack } from './data-stack.ts';
 import { FrontDoor } from './parts/front-door.ts';
 import type { Inside, Place } from './parts/function.ts';
 import { Access } from './stages/access.ts';
-import { Archive } from './stages/archive.ts';
-import { Athena } from './stages/athena.ts';
 import { Observe } from './stages/observe.ts';
-import { Privacy } from './stages/privacy.ts';
 import type { Proof } from './stages/proof.ts';
-import { Query } from './stages/query.ts';
 import type { Record } from './stages/record.ts';
+import type { TrailStack } from './trail-stack.ts';
 
 export interface ReadProps extends Place {
   readonly data: DataStack;
   readonly inside: Inside;
   readonly record: Record;
   readonly proof: Proof;
+  readonly trail: TrailStack;
+  readonly costs: CostsStack;
 }
 
 export class ReadStack extends Stack {
   readonly access: Access;
-  readonly query: Query;
-  readonly athena: Athena;
-  readonly privacy: Privacy;
-  readonly archive: Archive;
   readonly observe: Observe;
   readonly door: FrontDoor;
 
   constructor(scope: Construct, id: string, read: ReadProps, props: StackProps) {
     super(scope, id, props);
     const { settings, record, proof } = read;
+    const { query, athena, privacy, archive } = read.trail;
     this.access = new Access(this, 'Access', read);
-    this.query = new Query(this, 'Query', read);
-    this.athena = new Athena(this, 'Athena', { ...read, query: this.query });
-    this.privacy = new Privacy(this, 'Privacy', read);
-    this.archive = new Archive(this, 'Archive', read);
     this.observe = new Observe(this, 'Observe', read);
     this.door = new FrontDoor(this, 'Door', { settings, authenticate: this.access.authenticate });
-    const { door, access, query, athena, privacy, archive, observe } = this;
+    const { door, access, observe } = this;
 
     door.route('/v1/events', ['POST'], record.accept);
     door.route('/v1/events', ['GET'], query.search);

@@ -69,6 +69,8 @@ export interface Settings {
     readonly sweepMinutes: number;
     /** How often requests of data subjects are carried on: an erasure is certified at the first look after its fence. */
     readonly privacyMinutes: number;
+    /** How often lost parts of runs are looked for, and those whose next try is more than 15 minutes away. */
+    readonly runsMinutes: number;
   };
   readonly proof: {
     /** First part of every log's name, `<host>/t/<slug>`. It is on each checkpoint, so it never changes. */
@@ -125,7 +127,7 @@ const dev: Settings = {
   api: { ratePerSecond: 200, burst: 400 },
   record: { bulkWindowSeconds: 2 },
   // A look every few minutes would never let Aurora pause.
-  jobs: { sweepMinutes: 1440, privacyMinutes: 720 },
+  jobs: { sweepMinutes: 1440, privacyMinutes: 720, runsMinutes: 720 },
   // Whoever tries it wants to see proofs at once; a seal costs four requests.
   proof: {
     host: 'trailkeep.local',
@@ -160,7 +162,7 @@ const prod: Settings = {
   people: { mfa: 'required', threatProtection: true, consoleUrls: ['https://audit.example.com/console'] },
   api: { ratePerSecond: 2000, burst: 4000 },
   record: { bulkWindowSeconds: 20, writersMax: 10 },
-  jobs: { sweepMinutes: 5, privacyMinutes: 5 },
+  jobs: { sweepMinutes: 5, privacyMinutes: 5, runsMinutes: 5 },
   proof: {
     host: 'evidence.example.com',
     criticalWindowSeconds: 10,

@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Alarm, ComparisonOperator, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
-import { LambdaDeploymentConfig, LambdaDeploymentGroup } from 'aws-cdk-lib/aws-codedeploy';
+import { LambdaApplication, LambdaDeploymentConfig, LambdaDeploymentGroup } from 'aws-cdk-lib/aws-codedeploy';
 import { type ISecurityGroup, type IVpc, SubnetType } from 'aws-cdk-lib/aws-ec2';
 import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import {
@@ -153,10 +153,23 @@ function shiftSlowly(scope: Construct, id: string, alias: Alias): void {
     comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
     treatMissingData: TreatMissingData.NOT_BREACHING,
   });
+  const stack = Stack.of(scope);
   new LambdaDeploymentGroup(scope, `${id}Deployment`, {
+    ...deploysOf(stack),
     alias,
     deploymentConfig: LambdaDeploymentConfig.CANARY_10PERCENT_5MINUTES,
     alarms: [errors],
     autoRollback: { failedDeployment: true, stoppedDeployment: true, deploymentInAlarm: true },
   });
+}
+
+/** CodeDeploy's application and role, one for a stack: it takes 500 resources, and they differ in nothing. */
+function deploysOf(stack: Stack): { readonly application: LambdaApplication; readonly role: Role } {
+  const id = 'Deployments';
+  const application = (stack.node.tryFindChild(id) as LambdaApplication) ?? new LambdaApplication(stack, id);
+  const roleId = 'DeploymentsRole';
+  const role =
+    (stack.node.tryFindChild(roleId) as Role) ??
+    new Role(stack, roleId, { assumedBy: new ServicePrincipal('codedeploy.amazonaws.com') });
+  return { application, role };
 }

@@ -12,6 +12,7 @@ import { makeAge, makePurge } from './ageing.ts';
 import { makeCompact, makeCompactSweep } from './compacting.ts';
 import { makeAdvance } from './privacy.ts';
 import type { Proof } from './proof.ts';
+import { makeSweepRuns } from './running.ts';
 
 export interface JobsProps extends Place {
   readonly data: DataStack;
@@ -27,6 +28,7 @@ export class Jobs extends Construct {
   readonly purge: Verb;
   readonly compactSweep: Verb;
   readonly compact: Verb;
+  readonly sweepRuns: Verb;
   /** Calls that failed to the last retry. */
   readonly missed: Queue;
 
@@ -44,6 +46,7 @@ export class Jobs extends Construct {
     this.purge = makePurge(this, props);
     this.compactSweep = makeCompactSweep(this, props);
     this.compact = makeCompact(this, props);
+    this.sweepRuns = makeSweepRuns(this, props);
     this.missed = makeDeadLetterQueue(this, 'Missed');
     const common = {
       group: new ScheduleGroup(this, 'Group'),
@@ -79,6 +82,11 @@ export class Jobs extends Construct {
     // Four looks a day let a month that takes several runs go within days.
     makeSchedule(this, 'AgeRegularly', { ...common, verb: this.age, every: Duration.hours(6) });
     makeSchedule(this, 'PurgeRegularly', { ...common, verb: this.purge, every: Duration.hours(6) });
+    makeSchedule(this, 'RunsRegularly', {
+      ...common,
+      verb: this.sweepRuns,
+      every: Duration.minutes(settings.jobs.runsMinutes),
+    });
     makeSchedule(this, 'PartitionsDaily', { ...common, verb: this.preparePartitions, every: Duration.days(1) });
   }
 }

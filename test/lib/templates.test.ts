@@ -12,7 +12,7 @@ const stages: readonly (readonly [string, Assembly, Resolver])[] = ['dev', 'prod
 const dev = stages[0]![1];
 const prod = stages[1]![1];
 const stateful = /^AWS::(S3::Bucket|RDS::DBCluster|KMS::Key|SQS::Queue|SNS::Topic)$/;
-const order = ['network', 'data', 'people', 'record', 'proof', 'read', 'jobs', 'observe'];
+const order = ['network', 'data', 'people', 'record', 'proof', 'trail', 'costs', 'read', 'jobs', 'observe'];
 const byName = [...order].sort();
 
 describe.each(stages)('%s', (stage, assembly, resolve) => {
@@ -53,6 +53,10 @@ describe.each(stages)('%s', (stage, assembly, resolve) => {
       const target = resolve.value(Properties.Target, stack) as { DeadLetterConfig?: { Arn: string } };
       expect(target.DeadLetterConfig).toBeDefined();
       dead.add(target.DeadLetterConfig!.Arn);
+    }
+    for (const { Properties, stack } of assembly.all('AWS::Lambda::EventInvokeConfig')) {
+      const config = resolve.value(Properties.DestinationConfig, stack) as { OnFailure: { Destination: string } };
+      dead.add(config.OnFailure.Destination);
     }
     const without = assembly
       .all('AWS::SQS::Queue')

@@ -21,7 +21,7 @@ let platform: TestPlatform;
 let running: readonly RunningResource[];
 
 const stages = ['dev', 'prod'].map((stage) => {
-  const assembly = synthesize(stage, () => [], { witness: true });
+  const assembly = synthesize(stage, undefined, { witness: true });
   return { stage, assembly, permissions: permissionsOf(assembly) };
 });
 
@@ -94,6 +94,7 @@ test.each(stages)('$stage: a function logs in to the database as its own user an
     'trailkeep_verifier',
     'trailkeep_archiver',
     'trailkeep_purger',
+    'trailkeep_loader',
     'trailkeep_master',
     'postgres',
   ];
