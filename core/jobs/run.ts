@@ -57,6 +57,9 @@ export interface Task {
   readonly tenant: string;
   readonly run: string;
   readonly job: string;
+  readonly jobName: string;
+  /** Who made the job: what comes of it is theirs. */
+  readonly createdBy: string;
   readonly kind: JobKind;
   readonly part: string;
   /** 1 the first time; again after each call that said `more`. */
@@ -85,8 +88,8 @@ export type Outcome =
       /** Laid over the run's result, key by key. */
       readonly result?: JsonObject;
     }
-  /** Time is over before the part is: it is called again at once, with this position. */
-  | { readonly is: 'more'; readonly position: JsonObject; readonly rows?: RowCounts }
+  /** Time is over before the part is: it is called again with this position, at once or at a time. */
+  | { readonly is: 'more'; readonly position: JsonObject; readonly rows?: RowCounts; readonly at?: Date }
   /** Something outside was asked, which sends the part with its answer; when none comes until then, the part is tried again. */
   | { readonly is: 'away'; readonly until: Date; readonly position?: JsonObject };
 

@@ -45,8 +45,10 @@ export function createRuns(sql: Sql, contextKey: Uint8Array): Runs {
       const { tenant, run, part } = message;
       return within(tenant, async (tx) => {
         const [row] =
-          await tx`select p.*, r.job_id, r.kind, r.config, r.attempts_max, r.scheduled_for, r.started_event_at
+          await tx`select p.*, r.job_id, r.kind, r.config, r.attempts_max, r.scheduled_for, r.started_event_at,
+            j.name as job_name, j.created_by
           from jobs.part p join jobs.run r on r.tenant_id = p.tenant_id and r.id = p.run_id
+          join jobs.job j on j.tenant_id = r.tenant_id and j.id = r.job_id
           where p.tenant_id = ${tenant} and p.run_id = ${run} and p.part = ${part} for no key update of p`;
         if (!row) return undefined;
         const may = mayTake(row, message, by);
@@ -65,6 +67,8 @@ export function createRuns(sql: Sql, contextKey: Uint8Array): Runs {
           tenant,
           run,
           job: row.job_id,
+          jobName: row.job_name,
+          createdBy: row.created_by,
           kind: row.kind,
           part,
           attempt: may.attempt,
@@ -91,9 +95,13 @@ export function createRuns(sql: Sql, contextKey: Uint8Array): Runs {
             });
           case 'more':
             await addRows(tx, task, outcome.rows ?? noRows);
-            await tx`update jobs.part set state = 'waiting', attempt = 0, position = ${json(outcome.position)}::text::json,
-                next_at = ${at}, sweep_at = ${later(at, lostAfterMs)} where ${isPart(tx, task)}`;
-            return sending(task, 0);
+            return putOff(
+              tx,
+              task,
+              at,
+              outcome.at ?? at,
+              tx`attempt = 0, position = ${json(outcome.position)}::text::json`,
+            );
           case 'away':
             return sendAway(tx, task, outcome, held, at);
         }
@@ -107,12 +115,7 @@ export function createRuns(sql: Sql, contextKey: Uint8Array): Runs {
         const backoffSeconds = Math.min(held.backoff_seconds * 2 ** (held.attempt - 1), backoffSecondsMax);
         const asked = Math.min(fault.notBefore?.getTime() ?? 0, at.getTime() + awayMsMax);
         const next = new Date(Math.max(later(at, backoffSeconds * 1000).getTime(), asked));
-        const delaySeconds = Math.ceil((next.getTime() - at.getTime()) / 1000);
-        const isSent = delaySeconds <= delaySecondsMax;
-        await tx`update jobs.part set state = 'waiting', next_at = ${next},
-            sweep_at = ${isSent ? later(next, lostAfterMs) : next}, error_code = ${fault.code}, error = ${fault.message}
-          where ${isPart(tx, task)}`;
-        return isSent ? sending(task, delaySeconds) : nothingDue;
+        return putOff(tx, task, at, next, tx`error_code = ${fault.code}, error = ${fault.message}`);
       }),
 
     async due(tenants, at, limit) {
@@ -280,6 +283,22 @@ async function holdPart(tx: TransactionSql, task: Task): Promise<Row | undefined
     where p.tenant_id = ${task.tenant} and p.run_id = ${task.run} and p.part = ${task.part}
       and p.state = 'working' and p.taken = ${task.lease} for no key update of p`;
   return row;
+}
+
+/** The part waits for its time. What is further off than a queue holds messages back is sent by the sweep. */
+async function putOff(
+  tx: TransactionSql,
+  task: Task,
+  at: Date,
+  next: Date,
+  what: ReturnType<TransactionSql>,
+): Promise<Due> {
+  const delaySeconds = Math.max(0, Math.ceil((next.getTime() - at.getTime()) / 1000));
+  const isSent = delaySeconds <= delaySecondsMax;
+  await tx`update jobs.part set state = 'waiting', ${what}, next_at = ${next},
+      sweep_at = ${isSent ? later(next, lostAfterMs) : next}
+    where ${isPart(tx, task)}`;
+  return isSent ? sending(task, delaySeconds) : nothingDue;
 }
 
 async function addRows(tx: TransactionSql, part: PartName, { read, written, rejected }: RowCounts): Promise<void> {
