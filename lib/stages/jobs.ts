@@ -12,6 +12,7 @@ import { makeAge, makePurge } from './ageing.ts';
 import { makeCompact, makeCompactSweep } from './compacting.ts';
 import { makeAdvance } from './privacy.ts';
 import type { Proof } from './proof.ts';
+import { makeRefreshNightly } from './refreshing.ts';
 import { makeSweepRuns } from './running.ts';
 
 export interface JobsProps extends Place {
@@ -29,6 +30,7 @@ export class Jobs extends Construct {
   readonly compactSweep: Verb;
   readonly compact: Verb;
   readonly sweepRuns: Verb;
+  readonly refreshNightly: Verb;
   /** Calls that failed to the last retry. */
   readonly missed: Queue;
 
@@ -47,6 +49,7 @@ export class Jobs extends Construct {
     this.compactSweep = makeCompactSweep(this, props);
     this.compact = makeCompact(this, props);
     this.sweepRuns = makeSweepRuns(this, props);
+    this.refreshNightly = makeRefreshNightly(this, props);
     this.missed = makeDeadLetterQueue(this, 'Missed');
     const common = {
       group: new ScheduleGroup(this, 'Group'),
@@ -87,6 +90,8 @@ export class Jobs extends Construct {
       verb: this.sweepRuns,
       every: Duration.minutes(settings.jobs.runsMinutes),
     });
+    // Nothing that nobody loaded costs anything: views that did not move are left alone.
+    makeSchedule(this, 'RefreshDaily', { ...common, verb: this.refreshNightly, every: Duration.days(1) });
     makeSchedule(this, 'PartitionsDaily', { ...common, verb: this.preparePartitions, every: Duration.days(1) });
   }
 }
