@@ -867,7 +867,7 @@ CREATE UNIQUE INDEX load_slice ON costs.load USING btree (tenant_id, source_id, 
 create policy tenant on costs.load for * to trailkeep_app, trailkeep_loader
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant SELECT on costs.load to trailkeep_app;
-grant INSERT, SELECT, UPDATE (replaced_by) on costs.load to trailkeep_loader;
+grant INSERT, SELECT, UPDATE (from_day, replaced_by, rows_read, rows_rejected, rows_written, to_day) on costs.load to trailkeep_loader;
 
 create table costs.mapping (
   tenant_id uuid not null,

@@ -8,7 +8,15 @@
 import * as z from 'zod';
 import type { Json } from '../event/event.ts';
 import { dayOf, daysBetween, startOf } from './day.ts';
-import { addDecimals, type Decimal, decimalOf, formatDecimal, multiplyDecimals, roundDecimal } from './decimal.ts';
+import {
+  addDecimals,
+  type Decimal,
+  decimalOf,
+  formatDecimal,
+  multiplyDecimals,
+  parseDecimal,
+  roundDecimal,
+} from './decimal.ts';
 import type { ApplicationRow, Rejected } from './rows.ts';
 
 /** An answer as it came. `what` says which question it answers, `of` about which application. */
@@ -141,12 +149,19 @@ const nodeDigits = 4;
 
 /**
  * Usage of a window of days. `snapshotDay` is the last day that was over when the controller was asked: what it tells of
- * now is taken for that day, and estimated for all others. Throws PageInvalid.
+ * now is taken for that day, and estimated for all others, but for those of `exact` (by `<key> <day>`) that an earlier
+ * reading took so. Throws PageInvalid.
  */
 export function readUsage(
   controller: string,
   pages: readonly Page[],
-  window: { readonly from: string; readonly to: string; readonly snapshotDay: string; readonly agentPackage: string },
+  window: {
+    readonly from: string;
+    readonly to: string;
+    readonly snapshotDay: string;
+    readonly agentPackage: string;
+    readonly exact?: ReadonlyMap<string, string>;
+  },
 ): Usage {
   const rejected: Rejected[] = [];
   const days = daysBetween(window.from, window.to);
@@ -163,16 +178,12 @@ export function readUsage(
       const calls = measured.get(`${key} calls ${day}`);
       const minutes = measured.get(`${key} nodes ${day}`);
       const held = now.get(key);
-      if (!calls && !minutes && !(held && day === window.snapshotDay)) return [];
+      const before = window.exact?.get(`${key} ${day}`);
+      const exact = day === window.snapshotDay ? held?.vcpu : before === undefined ? undefined : parseDecimal(before);
+      if (!calls && !minutes && !exact) return [];
       const nodes = minutes ? divide(minutes, minutesOfDay) : zero;
-      const exact = day === window.snapshotDay && held !== undefined;
-      return [
-        {
-          ...{ key, nodes, calls: calls ?? zero },
-          vcpu: exact ? held.vcpu : estimateVcpu(nodes, held),
-          estimated: !exact,
-        },
-      ];
+      const vcpu = exact ?? estimateVcpu(nodes, held);
+      return [{ key, nodes, calls: calls ?? zero, vcpu, estimated: exact === undefined }];
     });
     const agents: PackageDay[] = unsupported ? agentsAsPackage(window.agentPackage, applications) : [];
     return { day, applications, packages: packages?.get(day) ?? agents };

@@ -1,14 +1,13 @@
 /** Asking sources: what is sent outside, what comes back, and where the answers lie meanwhile. */
 import type { JsonObject } from '../event/event.ts';
+import type { PartMessage } from '../jobs/run.ts';
 import type { Page } from './appdynamics.ts';
 
 /** What a part of a run wants to know of a source. It goes through a queue and holds nothing secret. */
 export interface FetchOrder {
   readonly v: 1;
-  readonly tenant: string;
-  readonly run: string;
-  readonly part: string;
-  readonly attempt: number;
+  /** What the answer goes back with. */
+  readonly question: PartMessage;
   readonly source: string;
   readonly kind: 'appdynamics' | 'servicenow';
   readonly settings: JsonObject;
@@ -45,8 +44,8 @@ export interface Connector {
 /** Where pages lie between the one who asks outside and the one who loads. Rejects with `Unavailable`. */
 export interface Pages {
   /** Durable on return; the name of the object. The same order and number overwrite each other. */
-  put(order: FetchOrder, number: number, pages: readonly Page[]): Promise<string>;
-  /** In the order of the names. Rejects with PagesGone when one is not there any more. */
+  put(question: PartMessage, number: number, pages: readonly Page[]): Promise<string>;
+  /** In the order of the names. Rejects with PagesGone when one is not there any more, or is not this run's. */
   read(tenant: string, run: string, names: readonly string[]): Promise<readonly Page[]>;
 }
 export class PagesGone extends Error {
@@ -64,9 +63,9 @@ export interface InboxFile {
 export interface Inbox {
   /** All files of a source, by name. Rejects with `Unavailable`. */
   list(tenant: string, source: string): Promise<readonly InboxFile[]>;
-  /** Bytes of a file from an offset on, of that version and no other: rejects with FileChanged. */
+  /** Bytes of a file, of that version and no other: rejects with FileChanged. `to` is not included. */
   read(tenant: string, source: string, file: InboxFile, from?: number, to?: number): AsyncIterable<Uint8Array>;
-  /** An address that takes one PUT of so many bytes until `seconds` are over. */
+  /** An address that takes a PUT of the file until `seconds` are over. */
   offer(tenant: string, source: string, name: string, seconds: number): Promise<string>;
 }
 export class FileChanged extends Error {

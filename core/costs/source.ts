@@ -105,3 +105,12 @@ export interface Source {
 /** Those that are asked over HTTP; the others wait for files. */
 export const isAsked = (kind: SourceKind): kind is 'appdynamics' | 'servicenow' =>
   kind === 'appdynamics' || kind === 'servicenow';
+
+/** Names of files in an inbox: one folder, and nothing that a path or an address would read otherwise. */
+const fileName = /^[A-Za-z0-9][A-Za-z0-9._=-]{0,149}$/;
+export const isFileName = (name: string): boolean => fileName.test(name);
+/** What can be loaded, by the end of the name. */
+export const fileKinds: Readonly<Record<'focus' | 'h-code', readonly string[]>> = {
+  focus: ['.csv', '.csv.gz', '.parquet'],
+  'h-code': ['.csv', '.csv.gz'],
+};

@@ -97,6 +97,15 @@ export interface Env {
   WITNESS_BUCKET: string;
   /** Logs that a witness knows, in the form of core/proof/witness-logs.ts; `logs.txt` in its bucket adds to them. */
   WITNESS_LOGS: string;
+  /** Bucket of files to load and of what sources answered. */
+  IMPORTS_BUCKET: string;
+  /** Questions to sources, and the queue that their answers go back to. */
+  FETCH_QUEUE_URL: string;
+  ETL_QUEUE_URL: string;
+  /** Below it lie the secrets that tenants gave us: `/trailkeep/<stage>/secrets`. */
+  TENANT_SECRETS_PATH: string;
+  /** Hosts of tenants' sources and webhooks that may be called without TLS, with commas between; unset in the cloud. */
+  OUTSIDE_PLAINTEXT_HOSTS: string;
 }
 
 /** Reads the variables a function names, once; a missing one says which. */

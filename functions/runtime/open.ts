@@ -28,6 +28,9 @@ import { clientSettings } from '#stores/aws/clients.ts';
 import { openCedar } from '#stores/cedar/engine.ts';
 import { nodeCipher } from '#stores/crypto/cipher.ts';
 import { nodeProofCrypto } from '#stores/crypto/proof-crypto.ts';
+import { createAppDynamics } from '#stores/http/appdynamics.ts';
+import { createOutside } from '#stores/http/outside.ts';
+import { createServiceNow } from '#stores/http/servicenow.ts';
 import { createWitnessClient, type WitnessAddress } from '#stores/http/witness-client.ts';
 import { KmsSigner } from '#stores/kms/signer.ts';
 import { KmsVault } from '#stores/kms/vault.ts';
@@ -53,6 +56,7 @@ import { createKeyRegistry } from '#stores/postgres/keys.ts';
 import { createLeafCatalogue } from '#stores/postgres/leaves.ts';
 import { createLedger } from '#stores/postgres/ledger.ts';
 import { createLineage } from '#stores/postgres/lineage.ts';
+import { createLoads } from '#stores/postgres/loads.ts';
 import { createLogRecovery } from '#stores/postgres/log-recovery.ts';
 import { createLogLedger, createLogTenants } from '#stores/postgres/logs.ts';
 import { createMigrator } from '#stores/postgres/migrator.ts';
@@ -69,6 +73,7 @@ import { createRetentionLedger, createRetentionPolicies } from '#stores/postgres
 import { createRoleRegistry } from '#stores/postgres/roles.ts';
 import { createRuns } from '#stores/postgres/runs.ts';
 import { parseShards, Shards } from '#stores/postgres/shards.ts';
+import { createPrices, createSources } from '#stores/postgres/sources.ts';
 import { createTenantRegistry } from '#stores/postgres/tenants.ts';
 import { createVerification } from '#stores/postgres/verification.ts';
 import { createCostViews } from '#stores/postgres/views.ts';
@@ -80,9 +85,11 @@ import { S3Claims } from '#stores/s3/claims.ts';
 import { S3Control, S3Publisher } from '#stores/s3/control.ts';
 import { S3EventParts } from '#stores/s3/event-parts.ts';
 import { S3ExportParts } from '#stores/s3/export-parts.ts';
+import { S3Inbox } from '#stores/s3/inbox.ts';
 import { S3LogDirectory } from '#stores/s3/log-directory.ts';
 import { S3LogStore } from '#stores/s3/log-store.ts';
 import { S3Packages } from '#stores/s3/packages.ts';
+import { S3Pages } from '#stores/s3/pages.ts';
 import { S3Questions } from '#stores/s3/questions.ts';
 import { S3Segments } from '#stores/s3/segments.ts';
 import { S3WitnessState } from '#stores/s3/witness-state.ts';
@@ -95,6 +102,7 @@ import { SqsIntakeQueues } from '#stores/sqs/intake-queues.ts';
 import { SqsJobQueues } from '#stores/sqs/job-queues.ts';
 import { SqsOutlet } from '#stores/sqs/outlet.ts';
 import { deriveKey, SsmSecrets } from '#stores/ssm/secrets.ts';
+import { SsmTenantSecrets } from '#stores/ssm/tenant-secrets.ts';
 import { readEnv, readOptionalEnv } from './env.ts';
 import { createGuard } from './guard.ts';
 import { logger } from './observe.ts';
@@ -430,6 +438,29 @@ export const openQuestions = () => new S3Questions(s3(), readEnv('CONTROL_BUCKET
 /** As trailkeep_loader. */
 export const openCostViews = () => createCostViews(sql());
 export const openLineage = async () => createLineage(sql(), await contextKey());
+
+// Sources of usage and costs, and what is loaded from them.
+export const openSources = async () => createSources(sql(), await contextKey());
+export const openPrices = async () => createPrices(sql(), await contextKey());
+/** As trailkeep_loader. */
+export const openLoads = async () => createLoads(sql(), await contextKey());
+export const openInbox = () => new S3Inbox(s3(), readEnv('IMPORTS_BUCKET').IMPORTS_BUCKET);
+export const openPages = () => new S3Pages(s3(), readEnv('IMPORTS_BUCKET').IMPORTS_BUCKET);
+/** For pages of many megabytes. */
+export const openPagesOut = () => new S3Pages(s3Large(), readEnv('IMPORTS_BUCKET').IMPORTS_BUCKET);
+export const openFetchQueue = () => new SqsOutlet(sqs(), readEnv('FETCH_QUEUE_URL').FETCH_QUEUE_URL);
+export const openEtlQueue = () => new SqsOutlet(sqs(), readEnv('ETL_QUEUE_URL').ETL_QUEUE_URL);
+export const openTenantSecrets = () =>
+  new SsmTenantSecrets(new SSMClient(clientSettings), readEnv('TENANT_SECRETS_PATH').TENANT_SECRETS_PATH);
+/** Hosts of tenants' places that may be called without TLS and at any address: none, unless an operator names them. */
+export const openOutsidePlaintextHosts = (): readonly string[] =>
+  (readOptionalEnv('OUTSIDE_PLAINTEXT_HOSTS') ?? '').split(',').filter(Boolean);
+export function openConnectors() {
+  const outside = createOutside({ plaintextHosts: openOutsidePlaintextHosts() });
+  // The function has fifteen minutes, and the last page is still to be put.
+  const time = { clock: Date.now, workMs: 13 * 60_000 };
+  return { appdynamics: createAppDynamics(outside, time), servicenow: createServiceNow(outside, time) };
+}
 
 // Witnesses: those that cosign for us, and being one.
 export const openWitnessAddresses = () => JSON.parse(readOptionalEnv('WITNESSES') ?? '[]') as WitnessAddress[];

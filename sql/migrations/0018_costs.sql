@@ -309,7 +309,8 @@ end $$;
 grant insert, update (settings, changed_at, deleted_at) on costs.source to trailkeep_app;
 grant insert on costs.price to trailkeep_app;
 grant insert, update (position, moved_at) on costs.watermark to trailkeep_loader;
-grant insert, update (replaced_by) on costs.load to trailkeep_loader;
+grant insert, update (replaced_by, from_day, to_day, rows_read, rows_written, rows_rejected) on costs.load
+  to trailkeep_loader;
 grant insert, update (resolved_at) on costs.quarantine to trailkeep_loader;
 grant insert, update on costs.controller, costs.sector, costs.owner, costs.architecture, costs.h_code,
   costs.cmdb_item, costs.application to trailkeep_loader;

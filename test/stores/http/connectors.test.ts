@@ -28,7 +28,8 @@ beforeEach(() => {
 });
 
 const order = (more: Partial<FetchOrder> & { readonly settings: JsonObject }): FetchOrder => ({
-  ...{ v: 1, tenant: 't', run: 'r', part: 'p', attempt: 1, source: 's', kind: 'appdynamics', stream: 'inventory' },
+  ...{ v: 1, source: 's', kind: 'appdynamics', stream: 'inventory' },
+  question: { v: 1, tenant: 't', run: 'r', part: 'p' },
   ...more,
 });
 const acme = () => ({ url: `${ops.url}/acme`, client_id: 'etl@acme' });
