@@ -99,11 +99,30 @@ export interface FigureOrigin {
   readonly cut: boolean;
 }
 
+/** What a load or an override has to do with. */
+export interface Impact {
+  /** Its charges, by month and who bears them; the most recent month first. */
+  readonly figures: readonly {
+    readonly month: string;
+    readonly h_code: string;
+    readonly sector: string;
+    readonly owner: string;
+    readonly currency: string;
+    readonly effective: Amount;
+    readonly charges: number;
+  }[];
+  /** Approved statements that contain it. */
+  readonly statements: readonly { readonly month: string; readonly version: number; readonly locked: boolean }[];
+  readonly cut: boolean;
+}
+
 /** Figures in Postgres, from facts as they are now. Every method rejects with `Unavailable` when the database is down. */
 export interface CostFigures {
   ask(tenant: string, question: FigureQuestion): Promise<Figures>;
   /** Where the charges of a question come from: `by` is not looked at. */
   origin(tenant: string, question: FigureQuestion): Promise<FigureOrigin>;
+  /** What a load, by its number, or an override, by its id, is in. Undefined when there is none, or none of the tenant's. */
+  impact(tenant: string, of: { readonly load: number } | { readonly override: string }): Promise<Impact | undefined>;
 }
 
 export const figuresMax = 5000;

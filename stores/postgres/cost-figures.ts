@@ -1,7 +1,14 @@
 /** Costs in Postgres, summed as asked. Sums start from costs.charge_in_effect, which has one row for each charge. */
 import type { PendingQuery, Row, Sql, TransactionSql } from 'postgres';
-import { type CostFigures, daysOf, type Figure, type FigureKey, type FigureQuestion } from '#core/costs/figures.ts';
-import { withTenants } from './connect.ts';
+import {
+  type CostFigures,
+  daysOf,
+  type Figure,
+  type FigureKey,
+  type FigureQuestion,
+  type Impact,
+} from '#core/costs/figures.ts';
+import { isUuid, withTenants } from './connect.ts';
 
 /** Loads, adjustments and overrides that an origin names, and lines of each load. */
 const originsMax = 1000;
@@ -96,6 +103,43 @@ export function createCostFigures(sql: Sql, contextKey: Uint8Array): CostFigures
           cut: [loads, adjustments, mappings].some((all) => all.length > originsMax),
         };
       }),
+
+    async impact(tenant, of) {
+      if ('override' in of && !isUuid(of.override)) return undefined;
+      return within(tenant, async (tx) => {
+        const [found] =
+          'load' in of
+            ? await tx`select from costs.load where tenant_id = ${tenant} and id = ${of.load}`
+            : await tx`select from costs.override where tenant_id = ${tenant} and id = ${of.override}`;
+        if (!found) return undefined;
+        const concerned =
+          'load' in of
+            ? tx`c.load_id = ${of.load} and c.override_id is null`
+            : tx`(c.override_id = ${of.override}::uuid or ${of.override}::uuid = any (c.overrides))`;
+        const contains =
+          'load' in of
+            ? tx`json_array_elements(s.document -> 'loads') one where (one ->> 'id')::int = ${of.load}`
+            : tx`json_array_elements(s.document -> 'overrides') one where one ->> 'id' = ${of.override}`;
+        const figures = await tx`select to_char(c.month, 'YYYY-MM') as month, h.code as h_code, d.name as sector,
+            o.name as owner, c.currency, c.effective::text, c.charges
+          from (select month, h_code_id, sector_id, owner_id, currency, sum(effective) as effective, count(*)::int as charges
+            from costs.charge_in_effect c where tenant_id = ${tenant} and ${concerned} group by 1, 2, 3, 4, 5) c
+          join costs.h_code h on h.tenant_id = ${tenant} and h.id = c.h_code_id
+          join costs.sector d on d.tenant_id = ${tenant} and d.id = c.sector_id
+          join costs.owner o on o.tenant_id = ${tenant} and o.id = c.owner_id
+          order by c.month desc, c.currency, h.code, d.name, o.name limit ${originsMax + 1}`;
+        const statements = await tx`select to_char(s.month, 'YYYY-MM') as month, s.version,
+            exists (select from costs.statement_lock l
+              where l.tenant_id = s.tenant_id and l.month = s.month and l.version = s.version) as locked
+          from costs.statement s where s.tenant_id = ${tenant} and exists (select from ${contains})
+          order by s.month desc, s.version desc limit ${originsMax + 1}`;
+        return {
+          figures: figures.slice(0, originsMax).map((row) => ({ ...row })) as unknown as Impact['figures'],
+          statements: statements.slice(0, originsMax).map((row) => ({ ...row })) as unknown as Impact['statements'],
+          cut: figures.length > originsMax || statements.length > originsMax,
+        };
+      });
+    },
   };
 }
 

@@ -128,6 +128,19 @@ test('a figure leads back to the lines of its loads, its adjustments and overrid
   expect(isZero(minus(sum, total!.effective))).toBe(true);
 });
 
+test('a load and an override lead forward to the figures they are in', async () => {
+  const of = async (what: Parameters<typeof figures.impact>[1]) =>
+    (await figures.impact(tenantA, what))?.figures.map(
+      (one) => `${one.month} ${one.h_code} ${one.effective} ${one.currency}`,
+    );
+  expect(await of({ load: numbers.late })).toEqual(['2026-10 H-1 0.05 EUR']);
+  expect(await of({ load: numbers.bill })).toHaveLength(6);
+  expect(await of({ override: numbers.mapping })).toEqual(['2026-10 H-1 4.00 EUR', '2026-10 H-1 8.80 USD']);
+  expect(await of({ override: numbers.adjustment })).toEqual(['2026-10 H-1 -0.40 EUR']);
+  expect(await figures.impact(tenantB, { load: numbers.bill })).toBeUndefined();
+  expect(await figures.impact(tenantA, { override: 'nonsense' })).toBeUndefined();
+});
+
 test('another tenant sees its own and nothing else', async () => {
   expect(await asked({ by: ['sector'] }, tenantB)).toEqual(['(unmapped) 1000 EUR']);
   expect(await asked({ only: { sector: 'Retail' } }, tenantB)).toEqual([]);
