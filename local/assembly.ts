@@ -71,6 +71,9 @@ function readAssets(folder: string, file: string): (readonly [string, string])[]
   );
 }
 
+/** What Node compiled of the assembly's bundles, beside them: it is worth nothing to other bundles. */
+export const compileCacheFolder = 'compile-cache';
+
 /** Where the key of an assembly is noted, next to its manifest. */
 const keyFile = 'content-key';
 

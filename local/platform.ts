@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readAssembly } from './assembly.ts';
+import { compileCacheFolder, readAssembly } from './assembly.ts';
 import { readFunctions, readMapping, readMappings } from './function-specs.ts';
 import { startGateway } from './gateway/server.ts';
 import { type LocalIssuer, startIssuer } from './issuer.ts';
@@ -39,6 +39,8 @@ export interface PlatformOptions {
   readonly notice?: (line: string) => void;
   /** false leaves the schedules out, so that a test runs them when it wants. */
   readonly schedules?: boolean;
+  /** false hands a batch over as soon as its queue is empty, whatever window the mapping has: for tests. */
+  readonly batchingWindows?: boolean;
   /** Hears of every call that the local AWS services answered, with who made it. */
   readonly onCall?: CallListener;
 }
@@ -157,7 +159,7 @@ async function assemble(
   const bury = (queueArn: string, body: string, reason: string) => sqs.send(sqs.urlOf(queueArn), body, { reason });
   const host = new Lambda(specs, {
     logFolder: join(folder, 'logs'),
-    compileCache: join(folder, 'compile-cache'),
+    compileCache: join(assembly, compileCacheFolder),
     region,
     ...(options.notice ? { notice: options.notice } : {}),
     onFailure: (arn, record) => bury(arn, JSON.stringify(record), 'RetriesExhausted').catch(() => {}),
@@ -168,7 +170,9 @@ async function assemble(
   const pollers = new Map<string, Poller>();
   const poll = (mapping: Mapping) => {
     const key = `${mapping.queueArn} ${mapping.functionArn}`;
-    if (!pollers.has(key)) pollers.set(key, new Poller(mapping, sqs, host));
+    if (pollers.has(key)) return;
+    const given = options.batchingWindows === false ? { ...mapping, windowSeconds: 0 } : mapping;
+    pollers.set(key, new Poller(given, sqs, host));
   };
   const limit = (functionArn: string) => host.concurrencyOf(functionArn);
   undo.push(() => Promise.all([...pollers.values()].map((poller) => poller.stop())));

@@ -1,8 +1,9 @@
 /** Bundles and synthesizes what changed since the last time; an assembly that is fresh is used as it lies. */
 import { execFile } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { contentKey, isFresh, markFresh } from './assembly.ts';
+import { compileCacheFolder, contentKey, isFresh, markFresh } from './assembly.ts';
 
 const run = promisify(execFile);
 
@@ -27,6 +28,7 @@ export async function buildAssembly({ root, stage, folder, bundle, progress }: S
   if (isFresh(folder, key)) return false;
   progress?.('Bundling the functions and synthesizing the template (once; again when they change) …');
   await bundle();
+  rmSync(join(folder, compileCacheFolder), { recursive: true, force: true });
   // What the CDK CLI would say; the CLI itself takes five times as long.
   const context = {
     stage,
@@ -38,7 +40,8 @@ export async function buildAssembly({ root, stage, folder, bundle, progress }: S
   try {
     await run(process.execPath, [join(root, 'bin/app.ts')], {
       cwd: root,
-      env: { ...process.env, CDK_OUTDIR: folder, CDK_CONTEXT_JSON: JSON.stringify(context) },
+      // Whoever deploys has the templates validated; here it would take longer than all the rest.
+      env: { ...process.env, CDK_OUTDIR: folder, CDK_CONTEXT_JSON: JSON.stringify(context), CDK_VALIDATION: 'false' },
       maxBuffer: 64 * 1024 * 1024,
     });
   } catch (error) {

@@ -5,7 +5,7 @@ import { account, region, resolverOf } from './support/resolve.ts';
 import { type Json, type Resource, synthesize } from './support/synthesize.ts';
 
 describe.each(['dev', 'prod'])('%s', (stage) => {
-  const assembly = synthesize(stage, () => [], { witness: true });
+  const assembly = synthesize(stage, undefined, { witness: true });
   const stack = `trailkeep-${stage}-witness`;
   const resolve = resolverOf(assembly);
   const { functions, simulate } = permissionsOf(assembly);

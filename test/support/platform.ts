@@ -75,6 +75,7 @@ export async function testPlatform(options: Pick<PlatformOptions, 'onCall'> = {}
     port: 0,
     durable: false,
     schedules: false,
+    batchingWindows: false,
     ...options,
   });
   const access = await welcome(platform);
