@@ -5,7 +5,7 @@
  * invocation it served and nothing else; the next one gets a new worker.
  */
 import { randomUUID } from 'node:crypto';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import {
@@ -38,6 +38,9 @@ export interface LambdaOptions {
   /** Pause before the n-th asynchronous retry; Lambda waits one minute, then two. */
   readonly asyncRetryMs?: (retry: number) => number;
 }
+
+/** What a warm worker keeps, measured: about 30 MB. All of them together may have an eighth of the memory. */
+const workersThatFit = Math.floor(totalmem() / 8 / (32 * 1024 * 1024));
 
 interface Waiting {
   readonly event: string;
@@ -76,7 +79,7 @@ export class Lambda {
   constructor(specs: readonly FunctionSpec[], options: LambdaOptions) {
     this.#options = options;
     const cores = availableParallelism();
-    this.#workersMax = options.workersMax ?? Math.max(12, cores * 8);
+    this.#workersMax = options.workersMax ?? Math.max(12, cores * 4, Math.min(workersThatFit, 96));
     this.#idleMs = options.idleMs ?? 300_000;
     for (const spec of specs) {
       const pool: Pool = {
