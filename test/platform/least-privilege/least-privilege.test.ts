@@ -56,10 +56,15 @@ afterAll(() => platform?.end());
 /** Provisioning and Lambda's pollers sign as `local`, the producers of the stories as `outsider`. */
 const byFunctions = () => calls.filter(({ caller }) => caller !== 'local' && caller !== 'outsider' && caller !== '');
 
-function needsOf({ assembly }: (typeof stages)[number]): Need[] {
+const known = new Map<string, readonly Need[]>();
+function needsOf({ stage, assembly }: (typeof stages)[number]): readonly Need[] {
+  const before = known.get(stage);
+  if (before) return before;
   const translator = translatorOf(assembly, running);
   const all = [...translator.implicitNeeds(), ...byFunctions().flatMap((call) => translator.needsOf(call))];
-  return [...new Map(all.map((need) => [JSON.stringify(need), need])).values()];
+  const needs = [...new Map(all.map((need) => [JSON.stringify(need), need])).values()];
+  known.set(stage, needs);
+  return needs;
 }
 
 test('every function lived through a story', () => {
