@@ -10,6 +10,7 @@ import { breakGlassPaths } from './openapi-paths-break-glass.ts';
 import { eventPaths, filter } from './openapi-paths-events.ts';
 import { exportPaths } from './openapi-paths-exports.ts';
 import { issuerPaths } from './openapi-paths-issuers.ts';
+import { jobPaths } from './openapi-paths-jobs.ts';
 import { privacyPaths } from './openapi-paths-privacy.ts';
 import { proofPaths } from './openapi-paths-proof.ts';
 import { queryPaths } from './openapi-paths-queries.ts';
@@ -46,6 +47,7 @@ export function openapi(): object {
         ...queryPaths,
         ...rebuildPaths,
         ...archivePaths,
+        ...jobPaths,
       }).map(([path, operations]) => [
         path,
         Object.fromEntries(

@@ -77,6 +77,12 @@ export const exceptions: readonly Exception[] = [
     reason: 'Intake queues are made at run time under one name prefix.',
   },
   {
+    rule: /^AwsSolutions-IAM5\[Resource::.*\/job-\*\]$/,
+    path: /\/JobDefinitions\/\w+Role\/DefaultPolicy\/Resource$/,
+    expires: by,
+    reason: 'Schedules of jobs are made at run time, in one group and under one name prefix.',
+  },
+  {
     rule: /^AwsSolutions-IAM5\[Resource::\*\]$/,
     path: /\/DefaultPolicy\/Resource$/,
     expires: by,

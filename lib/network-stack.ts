@@ -7,9 +7,9 @@
  * `ipv6`: an egress-only gateway. The documentation of SQS and SNS (developer guides, "Dual-stack endpoints")
  * and of KMS and STS names public dual-stack endpoints; SQS and SNS give the ordinary host for it, and the SDK
  * takes SQS's host from the queue's URL anyway. For SSM and Secrets Manager we found no such page: check in
- * your region (`dig AAAA ssm.<region>.api.aws`) before leaning on it, or choose `endpoints`. KMS answers at
- * kms.<region>.api.aws, which the SDK takes with AWS_USE_DUALSTACK_ENDPOINT. Lambda's API is called from outside
- * the VPC only. With AWS_USE_DUALSTACK_ENDPOINT S3's host is s3.dualstack.<region>; its
+ * your region (`dig AAAA ssm.<region>.api.aws`) before leaning on it, or choose `endpoints`. KMS and Scheduler answer
+ * at kms.<region>.api.aws and scheduler.<region>.api.aws, which the SDK takes with AWS_USE_DUALSTACK_ENDPOINT. Lambda's
+ * API is called from outside the VPC only. With AWS_USE_DUALSTACK_ENDPOINT S3's host is s3.dualstack.<region>; its
  * IPv4 addresses take the gateway endpoint, its IPv6 ones the egress-only gateway. Both cost nothing.
  *
  * `endpoints`: interface endpoints, paid by the hour, and no way out at all.
@@ -92,6 +92,8 @@ export class NetworkStack extends Stack {
       Ssm: InterfaceVpcEndpointAwsService.SSM,
       Kms: InterfaceVpcEndpointAwsService.KMS,
       Athena: InterfaceVpcEndpointAwsService.ATHENA,
+      // Jobs of tenants have schedules. CDK has no constant for it.
+      Scheduler: new InterfaceVpcEndpointAwsService('scheduler'),
       // Bootstrap reads the master user's secret.
       SecretsManager: InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
     };

@@ -30,6 +30,7 @@ export class ReadStack extends Stack {
     super(scope, id, props);
     const { settings, record, proof } = read;
     const { query, athena, privacy, archive } = read.trail;
+    const { definitions } = read.costs;
     this.access = new Access(this, 'Access', read);
     this.observe = new Observe(this, 'Observe', read);
     this.door = new FrontDoor(this, 'Door', { settings, authenticate: this.access.authenticate });
@@ -96,6 +97,12 @@ export class ReadStack extends Stack {
     door.route('/v1/archive/restores', ['GET', 'POST'], archive.restores);
     door.route('/v1/archive/restores/{restoreId}', ['GET'], archive.restores);
     door.route('/v1/archive/restores/{restoreId}/confirm', ['POST'], archive.restores);
+    door.route('/v1/jobs', ['GET', 'POST'], definitions.jobs);
+    door.route('/v1/jobs/{jobId}', ['GET', 'DELETE'], definitions.jobs);
+    door.route('/v1/jobs/{jobId}/history', ['GET'], definitions.jobs);
+    for (const step of ['enable', 'disable', 'run']) {
+      door.route(`/v1/jobs/{jobId}/${step}`, ['POST'], definitions.jobs);
+    }
     door.route('/v1/whoami', ['GET'], access.whoami);
     door.route('/v1/dead-letters', ['GET'], record.deadLetters);
     door.route('/v1/dead-letters/{queue}', ['GET'], record.deadLetters);

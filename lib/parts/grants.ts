@@ -1,7 +1,8 @@
 /** Permissions by what a verb does, each on the exact resource, written at the consumer. */
 import { Stack } from 'aws-cdk-lib';
-import type { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
+import type { ScheduleGroup } from 'aws-cdk-lib/aws-scheduler';
 import type { Topic } from 'aws-cdk-lib/aws-sns';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { DataStack } from '../data-stack.ts';
@@ -61,6 +62,19 @@ export const writeObjects = (data: DataStack, bucket: Bucket, ...prefixes: strin
 
 export const deleteObjects = (bucket: Bucket, prefix: string) => [
   allow(['s3:DeleteObject'], [bucket.arnForObjects(`${prefix}*`)]),
+];
+
+/** Below it lie secrets that tenants gave us, by tenant and what they are for. */
+export const tenantSecretsPath = (stage: string): string => `/trailkeep/${stage}/secrets`;
+/** Who writes them cannot read them, and the other way round. */
+export const tenantSecrets = (
+  data: DataStack,
+  stage: string,
+  ...actions: ('ssm:GetParameter' | 'ssm:PutParameter' | 'ssm:DeleteParameter')[]
+) => [
+  allow(actions, [
+    Stack.of(data).formatArn({ service: 'ssm', resource: 'parameter', resourceName: `trailkeep/${stage}/secrets/*` }),
+  ]),
 ];
 
 export const send = (...queues: Queue[]) => [
@@ -143,6 +157,21 @@ export const signCheckpoints = (data: DataStack) => [
   allow(['kms:Sign'], [data.signingKey.keyArn], {
     StringEquals: { 'kms:SigningAlgorithm': 'ED25519_SHA_512', 'kms:MessageType': 'RAW' },
   }),
+];
+
+/** One schedule for each job of a tenant, in one group, that calls one function in one role's name. */
+export const putSchedules = ({ schedules, role }: { readonly schedules: ScheduleGroup; readonly role: Role }) => [
+  allow(
+    ['scheduler:CreateSchedule', 'scheduler:UpdateSchedule', 'scheduler:DeleteSchedule'],
+    [
+      Stack.of(schedules).formatArn({
+        service: 'scheduler',
+        resource: 'schedule',
+        resourceName: `${schedules.scheduleGroupName}/job-*`,
+      }),
+    ],
+  ),
+  allow(['iam:PassRole'], [role.roleArn], { StringEquals: { 'iam:PassedToService': 'scheduler.amazonaws.com' } }),
 ];
 
 /** Log in to Postgres with an IAM token as one role. */
