@@ -57,7 +57,11 @@ export async function startWorld() {
   const loaded = templates(join(folder, 'cdk.out'), cloud.url, db);
   const { url } = cloud;
   const sqs = new Sqs(url, account, region);
-  await provision(loaded, { s3: url, sqs: url, sns: url, ssm: url, kms: url, lambda: url, athena: url }, sqs);
+  await provision(
+    loaded,
+    { s3: url, sqs: url, sns: url, ssm: url, kms: url, lambda: url, athena: url, scheduler: url },
+    sqs,
+  );
   const local = { AWS_USE_DUALSTACK_ENDPOINT: 'false', OIDC_PLAINTEXT_HOSTS: '127.0.0.1' };
   Object.assign(process.env, environmentOf(loaded), cloud.env, db.env, local);
   /** One vouches for people of both tenants, the other is the attacker's own. */
@@ -128,7 +132,12 @@ export async function startWorld() {
 }
 
 function templates(outdir: string, queueBase: string, { host, port }: { host: string; port: number }): Loaded {
-  const app = new App({ context: featureFlags, outdir, analyticsReporting: false });
+  const app = new App({
+    context: featureFlags,
+    outdir,
+    analyticsReporting: false,
+    builtinCloudFormationValidation: false,
+  });
   addPlatform(app, settingsOf('dev'), 'stub');
   app.synth();
   return loadTemplates(readAssembly(outdir), { region, account, queueBase, databaseHost: host, databasePort: port });
