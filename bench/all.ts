@@ -9,6 +9,7 @@ const benches = [
   'query',
   'query-archive',
   'export',
+  'refresh',
   'permissions',
   'merkle',
   'seal',

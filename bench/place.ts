@@ -34,7 +34,10 @@ export interface Place {
   /** What sealing needs, as one execution environment has it. */
   sealPorts(sql: Sql): SealPorts & { readonly subjectKeys: SubjectKeys };
   /** As one of our roles logs in, the application's unless said otherwise. */
-  login(connections: number, user?: 'trailkeep_app' | 'trailkeep_sealer' | 'trailkeep_archiver'): Sql;
+  login(
+    connections: number,
+    user?: 'trailkeep_app' | 'trailkeep_sealer' | 'trailkeep_archiver' | 'trailkeep_loader',
+  ): Sql;
   close(): Promise<void>;
 }
 

@@ -58,9 +58,23 @@ export const webhookConfig = z.strictObject({
   data: z.record(z.string(), z.json()).default({}),
 });
 
+/** All views, of which only those are refreshed that something moved: there is nothing to choose. */
+export const refreshConfig = z.strictObject({});
+
+/** Which sources are loaded. `reload`: days, both included, that are asked for again although they are there. */
+export const etlConfig = z.strictObject({
+  sources: z.array(z.uuid()).max(100).optional().describe('All sources when they are left out'),
+  reload: z
+    .strictObject({ from: z.iso.date(), to: z.iso.date() })
+    .refine(({ from, to }) => from <= to && Date.parse(to) - Date.parse(from) < 400 * 86_400_000, 'has 1 to 400 days')
+    .optional(),
+});
+
 const configs: Partial<Record<JobKind, z.ZodType>> = {
+  etl: etlConfig,
   compare: compareConfig,
   export: exportConfig,
+  refresh: refreshConfig,
   report: reportConfig,
   retention: retentionConfig,
   verify: verifyConfig,
