@@ -27,3 +27,8 @@ export const runOf = (row: Row): Run => ({
   ...(row.trace === null ? {} : { trace: row.trace as string }),
   parts: { open: row.parts_open, done: row.parts_done, failed: row.parts_failed },
 });
+
+export async function runBy(tx: TransactionSql, tenant: string, id: string): Promise<Run | undefined> {
+  const [row] = await tx`${selectRuns(tx)} where r.tenant_id = ${tenant} and r.id = ${id}`;
+  return row && runOf(row);
+}

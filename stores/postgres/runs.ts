@@ -6,27 +6,25 @@
  */
 import type { Row, Sql, TransactionSql } from 'postgres';
 import type { JsonObject } from '#core/event/event.ts';
-import type { Due, Run, Runs } from '#core/jobs/ports.ts';
+import type { Due, Runs } from '#core/jobs/ports.ts';
 import { nothingDue } from '#core/jobs/ports.ts';
 import type { Outcome, PartMessage, RowCounts, Task } from '#core/jobs/run.ts';
 import { firstPart, noRows } from '#core/jobs/run.ts';
+import { searchEach } from './clusters.ts';
 import { isUuid, withTenants } from './connect.ts';
-import { runOf, selectRuns } from './run-rows.ts';
+import { runBy, runOf, selectRuns } from './run-rows.ts';
+import { begin, later, lostAfterMs, type PartName, promote, sending } from './run-starts.ts';
 
-/** Runs of a job that wait for one that is under way; what comes then is refused. */
-const waitingMax = 10;
 /** SQS holds a message back no longer than that; what is due later is sent by the sweep. */
 const delaySecondsMax = 900;
 const backoffSecondsMax = 3_600;
 /** A source may ask us to stay away for so long. */
 const awayMsMax = 86_400_000;
-/** A message that nobody took by then counts as lost; one that was sent again is given longer, for queues are long at times. */
-const lostAfterMs = 600_000;
+/** A message that was sent again is given longer than the first: queues are long at times. */
 const lostAgainAfterMs = 3_600_000;
 /** Clocks of functions differ by less. */
 const skewMs = 2_000;
 
-const later = (at: Date, ms: number) => new Date(at.getTime() + ms);
 const json = (value: unknown) => (value === undefined ? null : JSON.stringify(value));
 
 /** Opens the runs; what each method promises is in core/jobs/ports.ts. */
@@ -120,50 +118,27 @@ export function createRuns(sql: Sql, contextKey: Uint8Array): Runs {
 
     async due(tenants, at, limit) {
       if (tenants.length === 0) return nothingDue;
-      return withTenants(sql, contextKey, tenants, new Date(), async (tx) => {
-        const lost = await tx`select p.tenant_id as tenant, p.run_id as run, p.part, p.state, p.attempt, r.attempts_max,
-            r.kind, r.job_id as job
-          from jobs.part p join jobs.run r on r.tenant_id = p.tenant_id and r.id = p.run_id
-          where p.tenant_id in (select string_to_table(${tenants.join(',')}::text, ',')::uuid)
-            and p.state in ('waiting', 'working', 'away') and p.sweep_at <= ${at}
-          order by p.sweep_at, p.tenant_id, p.run_id, p.part limit ${limit} for no key update of p skip locked`;
-        const found: Due[] = [];
-        for (const row of lost) {
-          const part = row as unknown as Ended & { readonly state: string; readonly attempt: number };
-          if (part.state !== 'waiting' && part.attempt >= (row.attempts_max as number)) {
-            found.push(await endPart(tx, part, at, { fault: lostFault }));
-          } else {
-            found.push(sending(part, 0));
-          }
-        }
-        const again = found.flatMap(({ send }) => send.map(({ message }) => message));
-        await tx`update jobs.part p set sweep_at = ${later(at, lostAgainAfterMs)}
-          from json_to_recordset(${JSON.stringify(again)}::text::json) as s (tenant uuid, run uuid, part text)
-          where p.tenant_id = s.tenant and p.run_id = s.run and p.part = s.part and p.sweep_at <= ${at}`;
-        const behind = await tx`select distinct r.tenant_id, r.job_id from jobs.run r
-          where r.tenant_id in (select string_to_table(${tenants.join(',')}::text, ',')::uuid)
-            and r.state = 'queued' and r.parts_open = 0
-            and not exists (select from jobs.run o where o.tenant_id = r.tenant_id and o.job_id = r.job_id
-              and o.state in ('queued', 'running') and o.parts_open > 0)
-          limit ${limit}`;
-        for (const row of behind) found.push(await promote(tx, row.tenant_id, row.job_id, at));
-        return together(found);
-      });
+      const found = await searchEach(sql, tenants, async (some) => [
+        await withTenants(sql, contextKey, some, new Date(), (tx) => lost(tx, some, at, limit)),
+      ]);
+      return together(found);
     },
 
     async unsaid(tenants, before, limit) {
       if (tenants.length === 0) return [];
-      const rows = await withTenants(
-        sql,
-        contextKey,
-        tenants,
-        new Date(),
-        async (tx) => tx`${selectRuns(tx)}
-          where r.tenant_id in (select string_to_table(${tenants.join(',')}::text, ',')::uuid)
-            and r.ended_event_at is null and (r.ended_at < ${before}
-              or (r.started_at < ${before} and r.started_event_at is null))
-          order by r.id limit ${limit}`,
-        'read only',
+      const rows = await searchEach(sql, tenants, (some) =>
+        withTenants(
+          sql,
+          contextKey,
+          some,
+          new Date(),
+          async (tx) => tx`${selectRuns(tx)}
+            where r.tenant_id in (select string_to_table(${some.join(',')}::text, ',')::uuid)
+              and r.ended_event_at is null and (r.ended_at < ${before}
+                or (r.started_at < ${before} and r.started_event_at is null))
+            order by r.id limit ${limit}`,
+          'read only',
+        ),
       );
       return rows.map(runOf);
     },
@@ -176,7 +151,37 @@ export function createRuns(sql: Sql, contextKey: Uint8Array): Runs {
   };
 }
 
-type PartName = Pick<PartMessage, 'tenant' | 'run' | 'part'>;
+/** See Runs.due, for tenants of one cluster. */
+async function lost(tx: TransactionSql, tenants: readonly string[], at: Date, limit: number): Promise<Due> {
+  const rows = await tx`select p.tenant_id as tenant, p.run_id as run, p.part, p.state, p.attempt, r.attempts_max,
+        r.kind, r.job_id as job
+      from jobs.part p join jobs.run r on r.tenant_id = p.tenant_id and r.id = p.run_id
+      where p.tenant_id in (select string_to_table(${tenants.join(',')}::text, ',')::uuid)
+        and p.state in ('waiting', 'working', 'away') and p.sweep_at <= ${at}
+      order by p.sweep_at, p.tenant_id, p.run_id, p.part limit ${limit} for no key update of p skip locked`;
+  const found: Due[] = [];
+  for (const row of rows) {
+    const part = row as unknown as Ended & { readonly state: string; readonly attempt: number };
+    if (part.state !== 'waiting' && part.attempt >= (row.attempts_max as number)) {
+      found.push(await endPart(tx, part, at, { fault: lostFault }));
+    } else {
+      found.push(sending(part, 0));
+    }
+  }
+  const again = found.flatMap(({ send }) => send.map(({ message }) => message));
+  await tx`update jobs.part p set sweep_at = ${later(at, lostAgainAfterMs)}
+      from json_to_recordset(${JSON.stringify(again)}::text::json) as s (tenant uuid, run uuid, part text)
+      where p.tenant_id = s.tenant and p.run_id = s.run and p.part = s.part and p.sweep_at <= ${at}`;
+  const behind = await tx`select distinct r.tenant_id, r.job_id from jobs.run r
+      where r.tenant_id in (select string_to_table(${tenants.join(',')}::text, ',')::uuid)
+        and r.state = 'queued' and r.parts_open = 0
+        and not exists (select from jobs.run o where o.tenant_id = r.tenant_id and o.job_id = r.job_id
+          and o.state in ('queued', 'running') and o.parts_open > 0)
+      limit ${limit}`;
+  for (const row of behind) found.push(await promote(tx, row.tenant_id, row.job_id, at));
+  return together(found);
+}
+
 type Ended = PartName & Pick<Task, 'job' | 'kind'>;
 type Fault = Parameters<Runs['fault']>[1];
 
@@ -189,66 +194,11 @@ const lostFault = {
 const isPart = (tx: TransactionSql, { tenant, run, part }: PartName) =>
   tx`tenant_id = ${tenant} and run_id = ${run} and part = ${part}`;
 
-const sending = ({ tenant, run, part, kind }: PartName & Pick<Task, 'kind'>, delaySeconds: number): Due => ({
-  ...nothingDue,
-  send: [{ kind, message: { v: 1, tenant, run, part }, delaySeconds }],
-});
-
 const together = (all: readonly Due[]): Due => ({
   send: all.flatMap(({ send }) => send),
   began: all.flatMap(({ began }) => began),
   ended: all.flatMap(({ ended }) => ended),
 });
-
-async function runBy(tx: TransactionSql, tenant: string, id: string): Promise<Run | undefined> {
-  const [row] = await tx`${selectRuns(tx)} where r.tenant_id = ${tenant} and r.id = ${id}`;
-  return row && runOf(row);
-}
-
-/** Starts and ends of a job's runs see each other. */
-const lockJob = (tx: TransactionSql, tenant: string, job: string) =>
-  tx`select pg_advisory_xact_lock(hashtextextended(${`runs of job ${job} of ${tenant}`}, 0))`;
-
-async function begin(tx: TransactionSql, start: Parameters<Runs['start']>[0]): ReturnType<Runs['start']> {
-  const { tenant, id, job, cause, at } = start;
-  if (!isUuid(job)) return undefined;
-  await lockJob(tx, tenant, job);
-  const [found] = await tx`select j.*, (select count(*)::integer from jobs.run r where r.tenant_id = j.tenant_id
-      and r.job_id = j.id and r.state in ('queued', 'running')) as open
-    from jobs.job j where j.tenant_id = ${tenant} and j.id = ${job} and j.deleted_at is null`;
-  if (!found || (cause === 'schedule' && !found.enabled)) return undefined;
-  const isRefused = found.open > (found.overlap === 'refuse' ? 0 : waitingMax);
-  const [made] =
-    await tx`insert into jobs.run (tenant_id, id, job_id, kind, config, attempts_max, backoff_seconds, cause,
-      asked_by, scheduled_for, state, queued_at, ended_at, error_code, error)
-    select j.tenant_id, ${id}, j.id, j.kind, j.config, j.attempts_max, j.backoff_seconds, ${cause}, ${start.askedBy},
-      ${start.scheduledFor}, ${isRefused ? 'refused' : 'queued'}, ${at}, ${isRefused ? at : null},
-      ${isRefused ? 'run_overlaps' : null}, ${isRefused ? 'An earlier run of this job is under way.' : null}
-    from jobs.job j where j.tenant_id = ${tenant} and j.id = ${job}
-    on conflict do nothing returning id`;
-  if (!made) return undefined;
-  const due = isRefused || found.open > 0 ? nothingDue : await addFirstPart(tx, tenant, id, at);
-  const run = (await runBy(tx, tenant, id))!;
-  return { run, due: isRefused ? { ...due, ended: [run] } : due };
-}
-
-async function addFirstPart(tx: TransactionSql, tenant: string, run: string, at: Date): Promise<Due> {
-  await tx`insert into jobs.part (tenant_id, run_id, part, state, next_at, sweep_at)
-    values (${tenant}, ${run}, ${firstPart}, 'waiting', ${at}, ${later(at, lostAfterMs)})`;
-  const [row] = await tx`update jobs.run set parts_open = 1 where tenant_id = ${tenant} and id = ${run} returning kind`;
-  return sending({ tenant, run, part: firstPart, kind: row!.kind }, 0);
-}
-
-/** The next run of a job begins, when none is under way. */
-async function promote(tx: TransactionSql, tenant: string, job: string, at: Date): Promise<Due> {
-  await lockJob(tx, tenant, job);
-  const [next] = await tx`select r.id from jobs.run r
-    where r.tenant_id = ${tenant} and r.job_id = ${job} and r.state = 'queued' and r.parts_open = 0
-      and not exists (select from jobs.run o where o.tenant_id = r.tenant_id and o.job_id = r.job_id
-        and o.state in ('queued', 'running') and o.parts_open > 0)
-    order by r.queued_at, r.id limit 1`;
-  return next ? addFirstPart(tx, tenant, next.id, at) : nothingDue;
-}
 
 /** What a message may do to a part as it is. */
 function mayTake(
