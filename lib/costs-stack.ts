@@ -2,8 +2,9 @@
 import { Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import type { DataStack } from './data-stack.ts';
-import type { Inside, Place } from './parts/function.ts';
+import type { Inside, Place, Verb } from './parts/function.ts';
 import { JobDefinitions } from './stages/job-definitions.ts';
+import { makeRefresh } from './stages/refreshing.ts';
 import { Starting } from './stages/starting.ts';
 
 export interface CostsProps extends Place {
@@ -14,10 +15,12 @@ export interface CostsProps extends Place {
 export class CostsStack extends Stack {
   readonly starting: Starting;
   readonly definitions: JobDefinitions;
+  readonly refresh: Verb;
 
   constructor(scope: Construct, id: string, costs: CostsProps, props: StackProps) {
     super(scope, id, props);
     this.starting = new Starting(this, 'Starting', costs);
     this.definitions = new JobDefinitions(this, 'JobDefinitions', { ...costs, starting: this.starting });
+    this.refresh = makeRefresh(this, costs);
   }
 }
