@@ -11,6 +11,7 @@ import type { Guard, OwnPermission } from '#core/access/guard.ts';
 import type { JsonObject } from '#core/event/event.ts';
 import { Problem } from '#core/event/problem.ts';
 import { isUuid } from '#core/event/uuid.ts';
+import { configFault } from '#core/jobs/config.ts';
 import type { Job } from '#core/jobs/job.ts';
 import { jobBody } from '#core/jobs/job-body.ts';
 import type { Jobs, Runs } from '#core/jobs/ports.ts';
@@ -90,6 +91,8 @@ async function create(ports: JobsPorts, request: HttpRequest, caller: Caller): P
   await requireKind(ports, request, body.kind);
   const fault = timingFault(timing, body.time_zone, now);
   if (fault !== undefined) throw new Problem('request_invalid', `/timing: ${fault}.`, { pointer: '/timing' });
+  const wrong = configFault(body.kind, body.config as JsonObject);
+  if (wrong) throw new Problem('request_invalid', `${wrong.pointer}: ${wrong.sentence}.`, { pointer: wrong.pointer });
   const job: Job = {
     tenant: caller.tenant,
     id: ports.newId(now),

@@ -30,6 +30,7 @@ let db: TestDatabase;
 let cloud: TestCloud;
 let ports: JobsPorts & PutSchedulesPorts;
 let ids = 0;
+const source = '01890000-0000-7000-8000-0000000000ff';
 const newId = () => `01890000-0000-7000-8000-${(++ids).toString(16).padStart(12, '0')}`;
 
 beforeAll(async () => {
@@ -97,12 +98,12 @@ const actions = () => recorder.recorded.map(({ tenant, event }) => [tenant, even
 
 describe('201', () => {
   test('a job is made, recorded, scheduled, and says when it runs and when the clock leaves it out', async () => {
-    const answer = await call('POST', '/v1/jobs', { json: body({ config: { sources: ['a'] } }) });
+    const answer = await call('POST', '/v1/jobs', { json: body({ config: { sources: [source] } }) });
     const job = answer.body as { id: string };
     expect(answer).toMatchObject({ status: 201, headers: { location: `/v1/jobs/${job.id}` } });
     expect(job).toEqual({
       ...{ id: job.id, name: 'nightly', kind: 'etl', timing: { every: 'day', time: '02:30' } },
-      ...{ time_zone: 'Europe/Berlin', expression: 'cron(30 2 * * ? *)', config: { sources: ['a'] } },
+      ...{ time_zone: 'Europe/Berlin', expression: 'cron(30 2 * * ? *)', config: { sources: [source] } },
       ...{ overlap: 'refuse', attempts_max: 3, backoff_seconds: 60, enabled: true, scheduled: true },
       next_run: '2026-11-22T01:30:00.000Z',
       next_runs: [22, 23, 24, 25, 26].map((day) => `2026-11-${day}T01:30:00.000Z`),
@@ -123,7 +124,7 @@ describe('201', () => {
             kind: 'etl',
             timing: 'cron(30 2 * * ? *)',
             time_zone: 'Europe/Berlin',
-            config: { sources: ['a'] },
+            config: { sources: [source] },
           },
         },
       },
@@ -157,6 +158,8 @@ describe('400', () => {
     [{ timing: { once: '2026-01-01T00:00' } }, '/timing'],
     [{ time_zone: '+01:00' }, '/time_zone'],
     [{ kind: 'shell' }, '/kind'],
+    [{ kind: 'report', config: { months_ago: -1 } }, '/config/months_ago'],
+    [{ kind: 'custom-webhook', config: { url: 'http://plain.example' } }, '/config/url'],
     [{ tenant: tenantB }, ''],
   ])('%j is refused, and nothing is recorded', async (wrong, pointer) => {
     const { fault } = await caught(call('POST', '/v1/jobs', { json: body(wrong) }));
@@ -207,10 +210,13 @@ describe('403', () => {
     const all: Caller = { ...planner, scopes: ownPermissions };
     const manager: Caller = { ...planner, scopes: ['jobs:read', 'jobs:manage'] };
     for (const kind of jobKinds) {
-      const answer = await call('POST', '/v1/jobs', { caller: all, json: body({ kind, name: kind }) });
+      const config = kind === 'custom-webhook' ? { url: 'https://hooks.example/jobs' } : {};
+      const answer = await call('POST', '/v1/jobs', { caller: all, json: body({ kind, name: kind, config }) });
       const { id } = answer.body as { id: string };
       const tries = await Promise.all([
-        caught(call('POST', '/v1/jobs', { caller: manager, json: body({ kind, name: 'x' }) })).catch(() => undefined),
+        caught(call('POST', '/v1/jobs', { caller: manager, json: body({ kind, name: 'x', config }) })).catch(
+          () => undefined,
+        ),
         caught(call('POST', `/v1/jobs/${id}/enable`, { caller: manager })).catch(() => undefined),
         caught(call('POST', `/v1/jobs/${id}/run`, { caller: manager })).catch(() => undefined),
       ]);
