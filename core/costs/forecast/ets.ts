@@ -8,7 +8,7 @@
  */
 import { isFiniteAll, type Member, meanOf } from './member.ts';
 import { minimiseSimplex } from './minimise.ts';
-import { seasonalIndices } from './seasonality.ts';
+import { shrunkIndices } from './seasonality.ts';
 import { lineThrough } from './theta.ts';
 
 type Season = 'none' | 'additive' | 'multiplicative';
@@ -51,7 +51,7 @@ interface Initial {
 
 /** Level and slope of the first seasonally adjusted values, and the season's indices. */
 function initialOf(values: readonly number[], season: Season, period: number): Initial | undefined {
-  const indices = season === 'none' ? [] : seasonalIndices(values, period, season);
+  const indices = season === 'none' ? [] : shrunkIndices(values, period, season);
   if (!indices) return undefined;
   const head = values.slice(0, Math.max(10, 3 * period));
   const adjusted = head.map((value, t) => {
@@ -207,6 +207,20 @@ export const ets: Member = {
       const initial = initials.get(model.season);
       return (initial && fitModel(values, horizon, model, initial)) ?? [];
     });
-    return fits.toSorted((a, b) => a.aicc - b.aicc)[0]?.forecast;
+    return weigh(fits, horizon);
   },
 };
+
+/**
+ * The models' forecasts by Akaike weights, exp(−ΔAICc / 2) (Kolassa 2011, Int. J. Forecasting 27): two models that are
+ * almost equally likely share, where a choice would be a toss.
+ */
+function weigh(fits: readonly Fit[], horizon: number): readonly number[] | undefined {
+  if (fits.length === 0) return undefined;
+  const least = Math.min(...fits.map(({ aicc }) => aicc));
+  const weights = fits.map(({ aicc }) => Math.exp((least - aicc) / 2));
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return Array.from({ length: horizon }, (_, at) =>
+    fits.reduce((sum, { forecast }, i) => sum + (weights[i]! / total) * forecast[at]!, 0),
+  );
+}

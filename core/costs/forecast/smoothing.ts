@@ -7,7 +7,7 @@
  */
 import { isFiniteAll, type Member } from './member.ts';
 import { minimiseLine, minimiseSimplex } from './minimise.ts';
-import { deseasonalise } from './seasonality.ts';
+import { type Adjusted, deseasonalise } from './seasonality.ts';
 
 /** Smoothing weights stay inside these bounds, as in R's `forecast`. */
 const weightMin = 1e-4;
@@ -118,17 +118,18 @@ export function smoothTrend(values: readonly number[], horizon: number, damped: 
   return forecast;
 }
 
-/** A member that works on the seasonally adjusted series. */
+/** A member that works on the seasonally adjusted series: as the benchmarks adjust it, or as `adjust` says. */
 export function onAdjusted(
   name: string,
   lengthMin: number,
   method: (adjusted: readonly number[], horizon: number) => readonly number[],
+  adjust: (values: readonly number[], period: number | undefined) => Adjusted = deseasonalise,
 ): Member {
   return {
     name,
     forecast(values, horizon, seasons) {
       if (values.length < lengthMin) return undefined;
-      const { adjusted, reseason } = deseasonalise(values, seasons[0]);
+      const { adjusted, reseason } = adjust(values, seasons[0]);
       const forecast = reseason(method(adjusted, horizon));
       return isFiniteAll(forecast) ? forecast : undefined;
     },
