@@ -31,6 +31,7 @@ export const defaultCatalogue: readonly CatalogueRule[] = [
     'report.*',
     'retention.*',
     'archive.*',
+    'costs.*',
   ].map((action): CatalogueRule => ({ action, category: 'critical', severity: 'medium' })),
   // Somebody saw more than usual.
   { action: 'break_glass.*', category: 'critical', severity: 'high' },

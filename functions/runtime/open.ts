@@ -60,6 +60,7 @@ import { createLoads } from '#stores/postgres/loads.ts';
 import { createLogRecovery } from '#stores/postgres/log-recovery.ts';
 import { createLogLedger, createLogTenants } from '#stores/postgres/logs.ts';
 import { createMigrator } from '#stores/postgres/migrator.ts';
+import { createOverrides } from '#stores/postgres/overrides.ts';
 import { createPartitions } from '#stores/postgres/partitions.ts';
 import { createPermissionSource } from '#stores/postgres/permission-source.ts';
 import { createPolicyRegistry } from '#stores/postgres/policies.ts';
@@ -74,8 +75,10 @@ import { createRoleRegistry } from '#stores/postgres/roles.ts';
 import { createRuns } from '#stores/postgres/runs.ts';
 import { parseShards, Shards } from '#stores/postgres/shards.ts';
 import { createPrices, createSources } from '#stores/postgres/sources.ts';
+import { createStatements } from '#stores/postgres/statements.ts';
 import { createTenantRegistry } from '#stores/postgres/tenants.ts';
 import { createVerification } from '#stores/postgres/verification.ts';
+import { createCostFigures } from '#stores/postgres/cost-figures.ts';
 import { createCostViews } from '#stores/postgres/views.ts';
 import { PostgresSubjectKeys } from '#stores/privacy/subject-keys.ts';
 import { TenantKeyStore } from '#stores/privacy/tenant-keys.ts';
@@ -438,6 +441,9 @@ export const openQuestions = () => new S3Questions(s3(), readEnv('CONTROL_BUCKET
 /** As trailkeep_loader. */
 export const openCostViews = () => createCostViews(sql());
 export const openLineage = async () => createLineage(sql(), await contextKey());
+export const openCostFigures = async () => createCostFigures(sql(), await contextKey());
+export const openOverrides = async () => createOverrides(sql(), await contextKey());
+export const openStatements = async () => createStatements(sql(), await contextKey());
 
 // Sources of usage and costs, and what is loaded from them.
 export const openSources = async () => createSources(sql(), await contextKey());
