@@ -53,6 +53,8 @@ export class DataStack extends Stack {
   /** Logs: tiles, checkpoints and their archive. */
   readonly evidence: Bucket;
   readonly signingKey: Key;
+  /** Files to load, and what sources answered: tenants' own data, which they have elsewhere. */
+  readonly imports: Bucket;
   readonly critical: Queue;
   readonly bulk: Queue;
   readonly criticalDead: Queue;
@@ -84,6 +86,8 @@ export class DataStack extends Stack {
   /** What functions outside the network are asked: to call a tenant's webhook, to fetch pages of a source. */
   readonly calls: Queue;
   readonly fetch: Queue;
+  /** Rounds of verification that runs ask for. */
+  readonly verifyParts: Queue;
   /** Parts and questions that could not be handled at all. */
   readonly jobsDead: Queue;
   /** What people must know of now: somebody broke the glass. */
@@ -153,6 +157,13 @@ export class DataStack extends Stack {
     });
     this.evidence = makeEvidenceBucket(this, 'Evidence', settings, this.key);
     this.signingKey = makeSigningKey(this, 'SigningKey', settings);
+    this.imports = makeBucket(this, 'Imports', {
+      ...common,
+      lifecycleRules: [
+        { id: 'loaded', expiration: Duration.days(30), noncurrentVersionExpiration: Duration.days(7) },
+        { id: 'deleted', expiredObjectDeleteMarker: true },
+      ],
+    });
 
     this.criticalDead = makeDeadLetterQueue(this, 'CriticalDead');
     this.bulkDead = makeDeadLetterQueue(this, 'BulkDead');
@@ -210,6 +221,7 @@ export class DataStack extends Stack {
     this.work = ofRuns('Work', jobTimeoutSeconds.part);
     this.calls = ofRuns('Calls', jobTimeoutSeconds.call);
     this.fetch = ofRuns('Fetch', jobTimeoutSeconds.fetch);
+    this.verifyParts = ofRuns('VerifyParts', proofTimeoutSeconds.verify);
     const { noticeEmail } = settings.observe;
     if (noticeEmail !== undefined) this.notices.addSubscription(new EmailSubscription(noticeEmail));
     this.cluster = this.#makeCluster(settings, network);

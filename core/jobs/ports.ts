@@ -134,3 +134,22 @@ export interface TenantSecrets {
   /** Safe to repeat. */
   remove(tenant: string, id: string): Promise<void>;
 }
+
+/** What runs of kind `report` wrote. Rejects with `Unavailable`. */
+export interface Reports {
+  /** Durable on return; writing again takes the place of what was there. JSON in canonical form. */
+  put(tenant: string, run: string, bytes: Uint8Array): Promise<void>;
+  get(tenant: string, run: string): Promise<Uint8Array | undefined>;
+}
+
+/** One call of a tenant's webhook. What its server says in words is a stranger's, and is not looked at. */
+export type WebhookAnswer =
+  | { readonly status: number; readonly retryAfter?: string }
+  /** Never called: its address leads where nobody may be sent. */
+  | { readonly refused: string }
+  | { readonly unreachable: true };
+export type CallWebhook = (
+  url: string,
+  body: string,
+  headers: Readonly<Record<string, string>>,
+) => Promise<WebhookAnswer>;

@@ -1,4 +1,5 @@
 /** What verifying on a schedule leans on. */
+import type { PartMessage } from '../jobs/run.ts';
 import type { LeafCatalogue, LeafChunk, LeafPart } from './read-ports.ts';
 import type { Judgement } from './verdict.ts';
 import type { StoredRow, StoredSegment } from './verify-stored.ts';
@@ -22,6 +23,25 @@ export interface Round {
   /** Rows, leaves or archived events that this round has looked at. */
   readonly checked: number;
 }
+
+/** What a run of a job asks the verifier: to go on with a round, or begin it. */
+export interface VerifyQuestion extends PartMessage {
+  readonly round: RoundName;
+  /** When the round began, RFC 3339. */
+  readonly startedAt: string;
+  /** Where the share before ended; left out: the round begins. */
+  readonly share?: string;
+  /** What the round has looked at before. */
+  readonly checked: number;
+}
+/** How far it came. No position: the round is over. */
+export type VerifyAnswer = {
+  readonly round: RoundName;
+  readonly position?: string;
+  /** With this answer. */
+  readonly checked: number;
+  readonly findings: number;
+};
 
 /** A critical part, as far as rows are looked for with it. */
 export interface RowPart {

@@ -18,6 +18,8 @@ export interface Env {
   JOB_QUEUES: string;
   /** What the function outside is asked to call for tenants. */
   CALLS_QUEUE_URL: string;
+  /** Rounds of verification that runs of jobs ask for. */
+  VERIFY_QUEUE_URL: string;
   /** How long events wait for others to be compacted with. */
   COMPACT_AFTER_MINUTES: string;
   /** Days that pollers of the feed may be behind. */

@@ -31,6 +31,7 @@ import { nodeProofCrypto } from '#stores/crypto/proof-crypto.ts';
 import { createAppDynamics } from '#stores/http/appdynamics.ts';
 import { createOutside } from '#stores/http/outside.ts';
 import { createServiceNow } from '#stores/http/servicenow.ts';
+import { createCallWebhook } from '#stores/http/webhook.ts';
 import { createWitnessClient, type WitnessAddress } from '#stores/http/witness-client.ts';
 import { KmsSigner } from '#stores/kms/signer.ts';
 import { KmsVault } from '#stores/kms/vault.ts';
@@ -43,6 +44,7 @@ import { createBreakGlassRegistry } from '#stores/postgres/break-glass.ts';
 import { createCatalogue } from '#stores/postgres/catalogue.ts';
 import { clustersOf } from '#stores/postgres/clusters.ts';
 import { connect, type Transactions } from '#stores/postgres/connect.ts';
+import { createCostFigures } from '#stores/postgres/cost-figures.ts';
 import { createCriticalEvents } from '#stores/postgres/critical-events.ts';
 import { createDeliveries } from '#stores/postgres/deliveries.ts';
 import { createEventExports } from '#stores/postgres/event-exports.ts';
@@ -56,6 +58,7 @@ import { createKeyRegistry } from '#stores/postgres/keys.ts';
 import { createLeafCatalogue } from '#stores/postgres/leaves.ts';
 import { createLedger } from '#stores/postgres/ledger.ts';
 import { createLineage } from '#stores/postgres/lineage.ts';
+import { createLoadPairs } from '#stores/postgres/load-pairs.ts';
 import { createLoads } from '#stores/postgres/loads.ts';
 import { createLogRecovery } from '#stores/postgres/log-recovery.ts';
 import { createLogLedger, createLogTenants } from '#stores/postgres/logs.ts';
@@ -78,7 +81,6 @@ import { createPrices, createSources } from '#stores/postgres/sources.ts';
 import { createStatements } from '#stores/postgres/statements.ts';
 import { createTenantRegistry } from '#stores/postgres/tenants.ts';
 import { createVerification } from '#stores/postgres/verification.ts';
-import { createCostFigures } from '#stores/postgres/cost-figures.ts';
 import { createCostViews } from '#stores/postgres/views.ts';
 import { PostgresSubjectKeys } from '#stores/privacy/subject-keys.ts';
 import { TenantKeyStore } from '#stores/privacy/tenant-keys.ts';
@@ -94,6 +96,7 @@ import { S3LogStore } from '#stores/s3/log-store.ts';
 import { S3Packages } from '#stores/s3/packages.ts';
 import { S3Pages } from '#stores/s3/pages.ts';
 import { S3Questions } from '#stores/s3/questions.ts';
+import { S3Reports } from '#stores/s3/reports.ts';
 import { S3Segments } from '#stores/s3/segments.ts';
 import { S3WitnessState } from '#stores/s3/witness-state.ts';
 import { JobSchedules, type ScheduleTarget } from '#stores/scheduler/schedules.ts';
@@ -406,15 +409,22 @@ export const openSchedules = () => {
 
 // Runs of jobs. As trailkeep_app or trailkeep_loader.
 export const openRuns = async () => createRuns(sql(), await contextKey());
+/** Of those that JOB_QUEUES names. */
+export const openJobQueues = () => new SqsJobQueues(sqs(), JSON.parse(readEnv('JOB_QUEUES').JOB_QUEUES));
 export const openOnward = async () =>
   createOnward({
-    queues: new SqsJobQueues(sqs(), JSON.parse(readEnv('JOB_QUEUES').JOB_QUEUES)),
+    queues: openJobQueues(),
     recorder: openRecorder(),
     runs: await openRuns(),
   });
 /** The log group and stream of this execution environment. */
 export const openTrace = () => () =>
   [process.env.AWS_LAMBDA_LOG_GROUP_NAME, process.env.AWS_LAMBDA_LOG_STREAM_NAME].filter(Boolean).join(' ');
+export const openCallsQueue = () => new SqsOutlet(sqs(), readEnv('CALLS_QUEUE_URL').CALLS_QUEUE_URL);
+export const openVerifyQueue = () => new SqsOutlet(sqs(), readEnv('VERIFY_QUEUE_URL').VERIFY_QUEUE_URL);
+export const openLoadPairs = async () => createLoadPairs(sql(), await contextKey());
+export const openReports = () => new S3Reports(s3(), readEnv('CONTROL_BUCKET').CONTROL_BUCKET);
+export const openCallWebhook = () => createCallWebhook({ plaintextHosts: openOutsidePlaintextHosts() });
 /** What a verb of `doParts` leans on, whatever it does. */
 export const openRunPorts = { runs: openRuns, onward: openOnward, trace: openTrace, clock: () => () => new Date() };
 

@@ -35,3 +35,11 @@ export function sendsRuns(data: DataStack): {
     permissions: send(etl, refresh, forecast, work, data.critical, data.bulk),
   };
 }
+
+/** What whoever answers a part of a run needs: the queue that it came from. */
+export const answersRuns = (data: DataStack) => ({
+  environment: {
+    JOB_QUEUES: Stack.of(data).toJsonString({ verify: data.work.queueUrl, 'custom-webhook': data.work.queueUrl }),
+  } satisfies Partial<Env>,
+  permissions: send(data.work),
+});

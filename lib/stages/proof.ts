@@ -14,7 +14,7 @@ import {
   writeObjects,
 } from '../parts/grants.ts';
 import { mapQueue } from '../parts/mapping.ts';
-import { makeRecover, makeSeal, makeSealSweep, makeVerify } from './sealing.ts';
+import { makeRecover, makeSeal, makeSealSweep, makeVerify, makeVerifyPart } from './sealing.ts';
 
 export interface ProofProps extends Place {
   readonly data: DataStack;
@@ -26,6 +26,7 @@ export class Proof extends Construct {
   readonly sweep: Verb;
   readonly recover: Verb;
   readonly verify: Verb;
+  readonly verifyPart: Verb;
   readonly logs: Verb;
   readonly tiles: Verb;
   readonly prove: Verb;
@@ -42,6 +43,7 @@ export class Proof extends Construct {
     this.sweep = makeSealSweep(this, props);
     this.recover = makeRecover(this, props);
     this.verify = makeVerify(this, props);
+    this.verifyPart = makeVerifyPart(this, props);
     const database = speaksPostgres(data, settings.stage, props.inside);
     const reading = {
       timeoutSeconds: 29,

@@ -19,6 +19,7 @@ import {
   writeObjects,
 } from '../parts/grants.ts';
 import { mapQueue } from '../parts/mapping.ts';
+import { answersRuns } from '../parts/run-env.ts';
 import type { ProofProps } from './proof.ts';
 
 /** What our own events about logs go through; they are critical, whatever a tenant's own rules say. */
@@ -127,16 +128,12 @@ export function makeRecover(scope: Construct, props: ProofProps): Verb {
   });
 }
 
-/** Reads again what is stored and sealed, as a login that can change none of it. */
-export function makeVerify(scope: Construct, props: ProofProps): Verb {
-  const { data, settings } = props;
-  const database = speaksPostgres(data, settings.stage, props.inside, 'trailkeep_verifier');
-  return makeVerb(scope, 'Verify', props, {
-    bundle: 'proof-verify',
+/** To read again what is stored and sealed, as a login that can change none of it. */
+function verifies({ data, settings, inside }: ProofProps) {
+  const database = speaksPostgres(data, settings.stage, inside, 'trailkeep_verifier');
+  return {
     memoryMb: 1769,
     timeoutSeconds: proofTimeoutSeconds.verify,
-    // Two at once would read everything twice.
-    ...(settings.deploy.canary ? { reservedConcurrency: 1 } : {}),
     inside: database.inside,
     environment: {
       ...database.environment,
@@ -154,5 +151,29 @@ export function makeVerify(scope: Construct, props: ProofProps): Verb {
       ...readSigningKey(data),
       ...send(data.critical),
     ],
+  };
+}
+
+/** All tenants' trails, by the clock. */
+export const makeVerify = (scope: Construct, props: ProofProps): Verb =>
+  makeVerb(scope, 'Verify', props, {
+    ...verifies(props),
+    bundle: 'proof-verify',
+    // Two at once would read everything twice.
+    ...(props.settings.deploy.canary ? { reservedConcurrency: 1 } : {}),
   });
+
+/** One tenant's, when a job asks. */
+export function makeVerifyPart(scope: Construct, props: ProofProps): Verb {
+  const { data } = props;
+  const common = verifies(props);
+  const answers = answersRuns(data);
+  const verb = makeVerb(scope, 'VerifyPart', props, {
+    ...common,
+    bundle: 'proof-verify-part',
+    environment: { ...common.environment, ...answers.environment },
+    permissions: [...common.permissions, ...answers.permissions, ...consume(data.verifyParts.queueArn)],
+  });
+  mapQueue(scope, 'VerifyPart', verb, data.verifyParts, { batchSize: 1, executionsMax: 2 });
+  return verb;
 }
