@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { forbidChance } from './forbid.ts';
 import { modeOf } from './modes.ts';
 import { removals } from './removals.ts';
+import { compiledOnce } from './shares.ts';
 import { simulate } from './simulate.ts';
 
 const seeds = '1..300';
@@ -19,7 +20,10 @@ test('the same seed gives the same run, to the last step', async () => {
 
 test(`seeds ${seeds} and all that ever failed hold`, { timeout: 600_000 }, () => {
   const file = new URL('run.ts', import.meta.url).pathname;
-  const { status, stdout, stderr } = spawnSync(process.execPath, [file, '--seeds', seeds], { encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [file, '--seeds', seeds], {
+    encoding: 'utf8',
+    env: compiledOnce,
+  });
   expect(stdout + stderr).not.toContain('FAILED');
   expect(status, stderr).toBe(0);
   expect(stdout).toMatch(/silent +\d+ runs, \d+ faults/);
@@ -34,7 +38,7 @@ test('without its protections the simulation fails', { timeout: 300_000 }, () =>
     ['own-signature', 'steady', '1..8'],
   ] as const) {
     const args = [file, '--seeds', some, '--mode', mode, '--without', name];
-    expect(spawnSync(process.execPath, args, { encoding: 'utf8' }).stdout, name).toContain('FAILED');
+    expect(spawnSync(process.execPath, args, { encoding: 'utf8', env: compiledOnce }).stdout, name).toContain('FAILED');
   }
   expect(removals.length).toBeGreaterThan(20);
 });
