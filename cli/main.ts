@@ -14,6 +14,7 @@ import { commandHelp, mainHelp } from './help.ts';
 import { holdCommand } from './hold.ts';
 import { importCommand } from './import.ts';
 import { issuerCommand } from './issuer.ts';
+import { jobCommand } from './job.ts';
 import { keyCommand } from './key.ts';
 import { logCommand } from './log.ts';
 import type { Streams } from './print.ts';
@@ -51,6 +52,7 @@ export const commands: readonly Command[] = [
   verifyCommand,
   logCommand,
   archiveCommand,
+  jobCommand,
   replayCommand,
   whoamiCommand,
   tokenCommand,

@@ -20,6 +20,7 @@ import type {
   Whoami,
 } from './answers.ts';
 import { breakGlass } from './break-glass.ts';
+import { jobs } from './jobs.ts';
 import { holds, privacy } from './privacy.ts';
 import { proof, type RecoveryView } from './proof.ts';
 import { query } from './read-events.ts';
@@ -77,6 +78,8 @@ export function manage(transport: Transport) {
     retention: retention(transport),
     /** What went to Deep Archive can be read again for some days. */
     restores: restores(transport),
+    /** What the tenant has done by the clock. */
+    jobs: jobs(transport),
     ...proof(transport),
     /** What the tenant decides about its events. */
     policy: {
