@@ -5,6 +5,7 @@ import type { DataStack } from './data-stack.ts';
 import type { Inside, Place, Verb } from './parts/function.ts';
 import { JobDefinitions } from './stages/job-definitions.ts';
 import { makeRefresh } from './stages/refreshing.ts';
+import { makeCall, makeWork } from './stages/running.ts';
 import { Starting } from './stages/starting.ts';
 
 export interface CostsProps extends Place {
@@ -15,12 +16,16 @@ export interface CostsProps extends Place {
 export class CostsStack extends Stack {
   readonly starting: Starting;
   readonly definitions: JobDefinitions;
+  readonly work: Verb;
+  readonly call: Verb;
   readonly refresh: Verb;
 
   constructor(scope: Construct, id: string, costs: CostsProps, props: StackProps) {
     super(scope, id, props);
     this.starting = new Starting(this, 'Starting', costs);
     this.definitions = new JobDefinitions(this, 'JobDefinitions', { ...costs, starting: this.starting });
+    this.work = makeWork(this, costs);
+    this.call = makeCall(this, costs);
     this.refresh = makeRefresh(this, costs);
   }
 }
