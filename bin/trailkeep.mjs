@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import module from 'node:module';
 import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,6 +19,8 @@ if (stripsTypes) {
     const type = typeof rest[0] === 'string' ? rest[0] : rest[0]?.type;
     if (type !== 'ExperimentalWarning') emitWarning.call(process, warning, ...rest);
   };
+  // What was stripped and compiled once serves the next command too.
+  module.enableCompileCache?.();
   await import('./trailkeep.ts');
 } else {
   const root = join(dirname(fileURLToPath(import.meta.url)), '..');
