@@ -16,6 +16,7 @@ import { proofPaths } from './openapi-paths-proof.ts';
 import { queryPaths } from './openapi-paths-queries.ts';
 import { rebuildPaths } from './openapi-paths-rebuild.ts';
 import { retentionPaths } from './openapi-paths-retention.ts';
+import { sourcePaths } from './openapi-paths-sources.ts';
 import { type Operation, object, ref, type Schema, text, withoutDialect } from './openapi-words.ts';
 
 /** Codes that every operation behind the authorizer may answer. */
@@ -48,6 +49,7 @@ export function openapi(): object {
         ...rebuildPaths,
         ...archivePaths,
         ...jobPaths,
+        ...sourcePaths,
       }).map(([path, operations]) => [
         path,
         Object.fromEntries(

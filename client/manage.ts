@@ -21,6 +21,7 @@ import type {
 } from './answers.ts';
 import { breakGlass } from './break-glass.ts';
 import { jobs } from './jobs.ts';
+import { prices, sources } from './sources.ts';
 import { holds, privacy } from './privacy.ts';
 import { proof, type RecoveryView } from './proof.ts';
 import { query } from './read-events.ts';
@@ -80,6 +81,8 @@ export function manage(transport: Transport) {
     restores: restores(transport),
     /** What the tenant has done by the clock. */
     jobs: jobs(transport),
+    sources: sources(transport),
+    prices: prices(transport),
     ...proof(transport),
     /** What the tenant decides about its events. */
     policy: {

@@ -4,6 +4,7 @@ import type { Construct } from 'constructs';
 import type { DataStack } from './data-stack.ts';
 import type { Inside, Place, Verb } from './parts/function.ts';
 import { JobDefinitions } from './stages/job-definitions.ts';
+import { Loading } from './stages/loading.ts';
 import { makeRefresh } from './stages/refreshing.ts';
 import { makeCall, makeWork } from './stages/running.ts';
 import { Starting } from './stages/starting.ts';
@@ -19,6 +20,7 @@ export class CostsStack extends Stack {
   readonly work: Verb;
   readonly call: Verb;
   readonly refresh: Verb;
+  readonly loading: Loading;
 
   constructor(scope: Construct, id: string, costs: CostsProps, props: StackProps) {
     super(scope, id, props);
@@ -27,5 +29,6 @@ export class CostsStack extends Stack {
     this.work = makeWork(this, costs);
     this.call = makeCall(this, costs);
     this.refresh = makeRefresh(this, costs);
+    this.loading = new Loading(this, 'Loading', costs);
   }
 }

@@ -30,7 +30,7 @@ export class ReadStack extends Stack {
     super(scope, id, props);
     const { settings, record, proof } = read;
     const { query, athena, privacy, archive } = read.trail;
-    const { definitions } = read.costs;
+    const { definitions, loading } = read.costs;
     this.access = new Access(this, 'Access', read);
     this.observe = new Observe(this, 'Observe', read);
     this.door = new FrontDoor(this, 'Door', { settings, authenticate: this.access.authenticate });
@@ -103,6 +103,12 @@ export class ReadStack extends Stack {
     for (const step of ['enable', 'disable', 'run']) {
       door.route(`/v1/jobs/{jobId}/${step}`, ['POST'], definitions.jobs);
     }
+    door.route('/v1/sources', ['GET', 'POST'], loading.sources);
+    door.route('/v1/sources/{sourceId}', ['GET', 'PUT', 'DELETE'], loading.sources);
+    door.route('/v1/sources/{sourceId}/quarantine', ['GET'], loading.sources);
+    door.route('/v1/sources/{sourceId}/loads', ['GET'], loading.sources);
+    door.route('/v1/sources/{sourceId}/files', ['GET', 'POST'], loading.sources);
+    door.route('/v1/prices', ['GET', 'POST'], loading.prices);
     door.route('/v1/whoami', ['GET'], access.whoami);
     door.route('/v1/dead-letters', ['GET'], record.deadLetters);
     door.route('/v1/dead-letters/{queue}', ['GET'], record.deadLetters);

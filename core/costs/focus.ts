@@ -55,8 +55,10 @@ export function readFocusRow(row: Readonly<Record<string, unknown>>, line: numbe
     rejected: { place: `row ${line}`, code, reason, row: JSON.stringify(row) },
   });
   const costs: string[] = [];
-  for (const column of ['BilledCost', 'EffectiveCost', 'ContractedCost', 'ListCost']) {
-    const amount = parseDecimal(text(row, column));
+  for (const column of ['BilledCost', 'EffectiveCost', 'ListCost', 'ContractedCost']) {
+    const given = text(row, column);
+    // Some providers leave it out where nothing was negotiated: it is the list's cost then.
+    const amount = parseDecimal(given === '' && column === 'ContractedCost' ? costs[2]! : given);
     if (!amount || amount.scale > 30) return refuse('amount_invalid', `${column} is not a decimal number.`);
     costs.push(formatDecimal(amount));
   }
@@ -76,7 +78,7 @@ export function readFocusRow(row: Readonly<Record<string, unknown>>, line: numbe
   const long = [chargeCategory, provider, serviceCategory, serviceName, resource].some((one) => one.length > maxLength);
   if (long) return refuse('text_too_long', `A text has more than ${maxLength} characters.`);
   const application = applicationOf(text(row, 'Tags'), resource, settings);
-  const [billed, effective, contracted, list] = costs as [string, string, string, string];
+  const [billed, effective, list, contracted] = costs as [string, string, string, string];
   return {
     ok: true,
     charge: {

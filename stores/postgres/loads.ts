@@ -125,7 +125,8 @@ async function take(
     const told = (chunk.applications?.length ?? 0) + (chunk.cmdb?.length ?? 0);
     rows = {
       read: rows.read + chunk.read,
-      written: rows.written + facts + told,
+      // An application that a row names is no row of its own.
+      written: rows.written + (facts > 0 ? facts : told),
       rejected: rows.rejected + chunk.rejected.length,
     };
     rejected.push(...chunk.rejected.slice(0, Math.max(0, keptMax - rejected.length)));

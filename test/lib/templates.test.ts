@@ -103,7 +103,7 @@ describe.each(stages)('%s', (stage, assembly, resolve) => {
     for (const { Properties } of assembly.all('AWS::S3::Bucket')) {
       expect(Object.values(Properties.PublicAccessBlockConfiguration as Json)).toEqual([true, true, true, true]);
     }
-    expect(assembly.all('AWS::S3::BucketPolicy')).toHaveLength(4);
+    expect(assembly.all('AWS::S3::BucketPolicy')).toHaveLength(5);
   });
 
   test('the keys of personal fields rotate, and the account decides who may use them', () => {
@@ -176,7 +176,7 @@ describe.each(stages)('%s', (stage, assembly, resolve) => {
       .all('AWS::ApiGateway::Method')
       .filter(({ Properties }) => Properties.AuthorizationType !== 'CUSTOM');
     expect(open).toHaveLength(6);
-    expect(assembly.all('AWS::ApiGateway::Method')).toHaveLength(105);
+    expect(assembly.all('AWS::ApiGateway::Method')).toHaveLength(116);
   });
 });
 

@@ -44,6 +44,10 @@ test.each([
   expect(found).toMatchObject({ ok: false, rejected: { place: 'row 7', code } });
 });
 
+test('a contracted cost that is left out is the list’s', () => {
+  expect(read({ ContractedCost: 'NULL' })).toMatchObject({ charge: { contracted: '2' } });
+});
+
 test('times with a zone are brought to UTC', () => {
   expect(read({ ChargePeriodStart: '2024-09-30T23:00:00-02:00' })).toMatchObject({ charge: { day: '2024-10-01' } });
   expect(read({ ChargePeriodStart: '2024-09-30' })).toMatchObject({ charge: { day: '2024-09-30' } });
