@@ -14,7 +14,7 @@ import { isUuid } from '#core/event/uuid.ts';
 import { configFault } from '#core/jobs/config.ts';
 import type { Job } from '#core/jobs/job.ts';
 import { jobBody } from '#core/jobs/job-body.ts';
-import type { Jobs, Runs } from '#core/jobs/ports.ts';
+import type { Jobs, Runs, TenantSecrets } from '#core/jobs/ports.ts';
 import type { JobKind } from '#core/jobs/run.ts';
 import { expressionOf, timingFault } from '#core/jobs/timing.ts';
 import { type Recorder, Unavailable } from '#core/record/ports.ts';
@@ -27,9 +27,11 @@ import {
   openJobs,
   openNewId,
   openOnward,
+  openRandom,
   openRecorder,
   openRuns,
   openSchedules,
+  openTenantSecrets,
 } from '#functions/runtime/open.ts';
 import { eventBy } from '#functions/runtime/recorder.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
@@ -44,6 +46,8 @@ export interface JobsPorts extends AlignPorts {
   readonly onward: Onward;
   readonly recorder: Recorder;
   readonly newId: (now: Date) => string;
+  readonly secrets: Pick<TenantSecrets, 'put' | 'remove'>;
+  readonly random: (bytes: number) => Uint8Array;
 }
 
 /** What a job of a kind does in its tenant's name. */
@@ -109,18 +113,33 @@ async function create(ports: JobsPorts, request: HttpRequest, caller: Caller): P
     createdAt: now,
     changedAt: now,
   };
-  await record(ports, request, caller, job, 'job.created', settingsOf(job));
+  await record(ports, request, caller, job, 'job_definition.created', settingsOf(job));
+  // Before the job is there: none is called that nobody could verify.
+  const secret = job.kind === 'custom-webhook' ? await makeSecret(ports, job) : undefined;
   await ports.jobs.create(job);
   let made: Job;
   try {
     made = await aligned(ports, job, now);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    await record(ports, request, caller, job, 'job.deleted', { reason: 'the scheduler does not take its timing' });
+    await record(ports, request, caller, job, 'job_definition.deleted', {
+      reason: 'the scheduler does not take its timing',
+    });
     await ports.jobs.change(job.tenant, job.id, { deleted: true }, now);
     throw error;
   }
-  return { status: 201, headers: { location: `/v1/jobs/${job.id}` }, body: jobView(made, now, runsAhead) };
+  return {
+    status: 201,
+    headers: { location: `/v1/jobs/${job.id}` },
+    body: { ...jobView(made, now, runsAhead), ...(secret === undefined ? {} : { signing_secret: secret }) },
+  };
+}
+
+/** What the receiver of a webhook verifies with; it is shown once, as an API key is. */
+async function makeSecret({ secrets, random }: JobsPorts, { tenant, id }: Job): Promise<string> {
+  const secret = `whsec_${Buffer.from(random(32)).toString('base64')}`;
+  await secrets.put(tenant, id, secret);
+  return secret;
 }
 
 /** The job with its schedule; without it when the scheduler is not to be had: the sweep puts it. */
@@ -168,7 +187,7 @@ async function turn(
   if (enabled) await requireKind(ports, request, job.kind);
   let current: Job | undefined = job;
   if (job.enabled !== enabled) {
-    await record(ports, request, caller, job, enabled ? 'job.enabled' : 'job.disabled', {});
+    await record(ports, request, caller, job, enabled ? 'job_definition.enabled' : 'job_definition.disabled', {});
     current = await ports.jobs.change(job.tenant, job.id, { enabled }, now);
     if (!current) throw new Problem('not_found', 'There is no job with this id.');
   }
@@ -176,9 +195,10 @@ async function turn(
 }
 
 async function remove(ports: JobsPorts, request: HttpRequest, caller: Caller, job: Job): Promise<HttpResponse> {
-  await record(ports, request, caller, job, 'job.deleted', settingsOf(job));
+  await record(ports, request, caller, job, 'job_definition.deleted', settingsOf(job));
   const gone = await ports.jobs.change(job.tenant, job.id, { deleted: true }, request.now);
   if (gone) await aligned(ports, gone, request.now);
+  if (job.kind === 'custom-webhook') await ports.secrets.remove(job.tenant, job.id);
   return { status: 204 };
 }
 
@@ -251,4 +271,6 @@ export const handler = onHttp(jobs, {
   onward: openOnward,
   recorder: openRecorder,
   newId: openNewId,
+  secrets: openTenantSecrets,
+  random: openRandom,
 });

@@ -5,7 +5,7 @@ import { Construct } from 'constructs';
 import type { DataStack } from '../data-stack.ts';
 import { speaksPostgres } from '../parts/database-env.ts';
 import { type Inside, makeVerb, type Place, type Verb } from '../parts/function.ts';
-import { putSchedules } from '../parts/grants.ts';
+import { putSchedules, tenantSecrets, tenantSecretsPath } from '../parts/grants.ts';
 import { sendsRuns } from '../parts/run-env.ts';
 import { makeSchedule } from '../parts/schedule.ts';
 import type { Starting } from './starting.ts';
@@ -37,16 +37,25 @@ export class JobDefinitions extends Construct {
       },
       permissions: [...database.permissions, ...putSchedules(starting)],
     };
-    this.jobs = makeVerb(this, 'JobsJobs', props, {
+    this.jobs = makeVerb(this, 'Jobs', props, {
       bundle: 'jobs-jobs',
       memoryMb: 1024,
       timeoutSeconds: 29,
       canary: true,
       inside: database.inside,
-      environment: { ...schedules.environment, ...runs.environment },
-      permissions: [...schedules.permissions, ...runs.permissions],
+      environment: {
+        ...schedules.environment,
+        ...runs.environment,
+        TENANT_SECRETS_PATH: tenantSecretsPath(settings.stage),
+      },
+      permissions: [
+        ...schedules.permissions,
+        ...runs.permissions,
+        // What webhooks are signed with.
+        ...tenantSecrets(data, settings.stage, 'ssm:PutParameter', 'ssm:DeleteParameter'),
+      ],
     });
-    this.putSchedules = makeVerb(this, 'JobsPutSchedules', props, {
+    this.putSchedules = makeVerb(this, 'PutSchedules', props, {
       ...schedules,
       bundle: 'jobs-put-schedules',
       memoryMb: 512,

@@ -17,7 +17,7 @@ export function makeSweepRuns(scope: Construct, props: RunningProps): Verb {
   const { data, settings, inside } = props;
   const database = speaksPostgres(data, settings.stage, inside);
   const runs = sendsRuns(data);
-  return makeVerb(scope, 'JobsSweep', props, {
+  return makeVerb(scope, 'Sweep', props, {
     bundle: 'jobs-sweep',
     memoryMb: 512,
     timeoutSeconds: 300,

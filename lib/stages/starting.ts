@@ -31,7 +31,7 @@ export class Starting extends Construct {
     const database = speaksPostgres(data, settings.stage, inside, 'trailkeep_loader');
     const runs = sendsRuns(data);
     this.missed = makeDeadLetterQueue(this, 'Missed');
-    this.start = makeVerb(this, 'JobsStart', props, {
+    this.start = makeVerb(scope, 'JobsStart', props, {
       bundle: 'jobs-start',
       memoryMb: 512,
       timeoutSeconds: 300,

@@ -25,6 +25,7 @@ const planner: Caller = { ...callerA, scopes: ['jobs:read', 'jobs:manage', 'cost
 const stranger: Caller = { ...planner, tenant: tenantB };
 const recorder = new MemoryRecorder();
 const sent: Due[] = [];
+const secrets = new Map<string, string>();
 let onwardFails = false;
 let db: TestDatabase;
 let cloud: TestCloud;
@@ -45,6 +46,11 @@ beforeAll(async () => {
     runs: createRuns(sql, contextKey),
     schedules: new JobSchedules(cloud.clients.scheduler, target, () => now),
     tenants: { page: async (after) => (after === undefined ? [tenantA, tenantB] : []) },
+    random: (bytes) => new Uint8Array(bytes).fill(7),
+    secrets: {
+      put: async (tenant, id, secret) => void secrets.set(`${tenant} ${id}`, secret),
+      remove: async (tenant, id) => void secrets.delete(`${tenant} ${id}`),
+    },
     onward: async (due) => {
       if (onwardFails) throw new Unavailable('queues');
       sent.push(due);
@@ -118,7 +124,7 @@ describe('201', () => {
       {
         tenant: tenantA,
         event: {
-          action: 'job.created',
+          action: 'job_definition.created',
           targets: [{ type: 'job', id: job.id, name: 'nightly' }],
           metadata: {
             kind: 'etl',
@@ -129,6 +135,16 @@ describe('201', () => {
         },
       },
     ]);
+  });
+
+  test('a webhook gets a signing secret, which is shown once and goes with its job', async () => {
+    const config = { url: 'https://hooks.example/trailkeep' };
+    const { signing_secret, ...job } = await create({ name: 'hook', kind: 'custom-webhook', config });
+    expect(signing_secret).toBe(`whsec_${Buffer.alloc(32, 7).toString('base64')}`);
+    expect(secrets.get(`${tenantA} ${job.id}`)).toBe(signing_secret);
+    expect(await get(`/v1/jobs/${job.id}`)).toEqual(job);
+    await call('DELETE', `/v1/jobs/${job.id}`);
+    expect(secrets.size).toBe(0);
   });
 
   test('one that is made disabled has no schedule and no next run', async () => {
@@ -175,8 +191,8 @@ describe('400', () => {
     expect(fault.code).toBe('request_invalid');
     expect(await get('/v1/jobs')).toEqual({ jobs: [], next: null });
     expect(actions()).toEqual([
-      [tenantA, 'job.created'],
-      [tenantA, 'job.deleted'],
+      [tenantA, 'job_definition.created'],
+      [tenantA, 'job_definition.deleted'],
     ]);
     expect(schedules).toBe(ports.schedules);
     await create();
@@ -285,7 +301,11 @@ describe('switching', () => {
     expect((await call('POST', `/v1/jobs/${id}/enable`)).body).toMatchObject({ enabled: true, scheduled: true });
     expect(await scheduleOf(id)).toBe('cron(30 2 * * ? *)');
     await call('POST', `/v1/jobs/${id}/enable`);
-    expect(actions().map(([, action]) => action)).toEqual(['job.created', 'job.disabled', 'job.enabled']);
+    expect(actions().map(([, action]) => action)).toEqual([
+      'job_definition.created',
+      'job_definition.disabled',
+      'job_definition.enabled',
+    ]);
   });
 
   test('a change that cannot be recorded is not made', async () => {
