@@ -25,7 +25,7 @@ export class CostsStack extends Stack {
   constructor(scope: Construct, id: string, costs: CostsProps, props: StackProps) {
     super(scope, id, props);
     this.starting = new Starting(this, 'Starting', costs);
-    this.definitions = new JobDefinitions(this, 'JobDefinitions', { ...costs, starting: this.starting });
+    this.definitions = new JobDefinitions(this, 'Jobs', { ...costs, starting: this.starting });
     this.work = makeWork(this, costs);
     this.call = makeCall(this, costs);
     this.refresh = makeRefresh(this, costs);

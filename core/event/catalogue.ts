@@ -32,6 +32,8 @@ export const defaultCatalogue: readonly CatalogueRule[] = [
     'retention.*',
     'archive.*',
     'costs.*',
+    // What is done by the clock; that it was done is the system's.
+    'job_definition.*',
   ].map((action): CatalogueRule => ({ action, category: 'critical', severity: 'medium' })),
   // Somebody saw more than usual.
   { action: 'break_glass.*', category: 'critical', severity: 'high' },
