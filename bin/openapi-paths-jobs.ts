@@ -50,6 +50,13 @@ const job = object(
   },
   ['next_runs'],
 );
+const madeJob = {
+  ...job,
+  properties: {
+    ...(job.properties as object),
+    signing_secret: { ...text, description: 'Of a webhook: what its receiver verifies with. It is shown this once.' },
+  },
+};
 const run = object({
   id: text,
   job: text,
@@ -96,7 +103,7 @@ export const jobPaths: Record<string, Record<string, Operation>> = {
       description: kindNeeds,
       scope: 'jobs:manage',
       body: body(schemaOf(jobBody)),
-      answers: { 201: { description: 'The job, with its next five runs.', content: json(job) } },
+      answers: { 201: { description: 'The job, with its next five runs.', content: json(madeJob) } },
       problems: ['request_invalid', 'body_missing', 'json_invalid', 'conflict'],
     },
   },

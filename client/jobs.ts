@@ -78,7 +78,13 @@ export function jobs(transport: Transport) {
   const path = (id = '', step = '') => `/v1/jobs${id && `/${encodeURIComponent(id)}`}${step && `/${step}`}`;
   const post = <T>(id: string, step: string) => transport<T>({ method: 'POST', path: path(id, step), body: '{}' });
   return {
-    create: (body: JobBody) => transport<JobView>({ method: 'POST', path: path(), body: JSON.stringify(body) }),
+    /** Of a webhook with the secret that its receiver verifies with; it is shown this once. */
+    create: (body: JobBody) =>
+      transport<JobView & { readonly signing_secret?: string }>({
+        method: 'POST',
+        path: path(),
+        body: JSON.stringify(body),
+      }),
     get: (id: string) => transport<JobView>({ method: 'GET', path: path(id) }),
     /** Oldest first. */
     list: ({ after, limit }: ListOptions = {}) =>
