@@ -1917,8 +1917,10 @@ create view costs.audit_activity_daily with (security_barrier=true) as
  SELECT tenant_id,
     day,
     span,
-    category,
-    tier,
+    category AS category_id,
+    COALESCE((ARRAY['auth_events'::text, 'api_calls'::text, 'user_activity'::text, 'operations'::text, 'critical'::text, 'system'::text])[(category + 1)], '(not archived yet)'::text) AS category,
+    tier AS tier_id,
+    (ARRAY['critical'::text, 'bulk'::text])[(tier + 1)] AS tier,
     events,
     raw_bytes
    FROM costs.mv_audit_activity_daily v

@@ -83,6 +83,7 @@ import { createTenantRegistry } from '#stores/postgres/tenants.ts';
 import { createVerification } from '#stores/postgres/verification.ts';
 import { createCostViews } from '#stores/postgres/views.ts';
 import { PostgresSubjectKeys } from '#stores/privacy/subject-keys.ts';
+import { createViewRows } from '#stores/postgres/view-rows.ts';
 import { TenantKeyStore } from '#stores/privacy/tenant-keys.ts';
 import { S3ArchiveObjects } from '#stores/s3/archive-objects.ts';
 import { objectsByKey, SegmentBlocks } from '#stores/s3/block-reader.ts';
@@ -452,6 +453,7 @@ export const openQuestions = () => new S3Questions(s3(), readEnv('CONTROL_BUCKET
 export const openCostViews = () => createCostViews(sql());
 export const openLineage = async () => createLineage(sql(), await contextKey());
 export const openCostFigures = async () => createCostFigures(sql(), await contextKey());
+export const openViewRows = async () => createViewRows(sql(), await contextKey());
 export const openOverrides = async () => createOverrides(sql(), await contextKey());
 export const openStatements = async () => createStatements(sql(), await contextKey());
 

@@ -289,7 +289,11 @@ create view costs.cmdb_match_quality with (security_barrier) as
   left join costs.controller c on c.tenant_id = v.tenant_id and c.id = v.controller_id
   where v.tenant_id = any ((select sec.ctx_tenants())::uuid[]);
 create view costs.audit_activity_daily with (security_barrier) as
-  select v.* from costs.mv_audit_activity_daily v where v.tenant_id = any ((select sec.ctx_tenants())::uuid[]);
+  select v.tenant_id, v.day, v.span, v.category as category_id,
+    coalesce((array['auth_events', 'api_calls', 'user_activity', 'operations', 'critical', 'system'])[v.category + 1],
+      '(not archived yet)') as category,
+    v.tier as tier_id, (array['critical', 'bulk'])[v.tier + 1] as tier, v.events, v.raw_bytes
+  from costs.mv_audit_activity_daily v where v.tenant_id = any ((select sec.ctx_tenants())::uuid[]);
 grant select on costs.cost_by_sector_controller, costs.cost_by_owner_controller, costs.monthly_chargeback_summary,
   costs.daily_usage_by_application, costs.architecture_metrics_90d, costs.license_utilization,
   costs.cmdb_match_quality, costs.audit_activity_daily to trailkeep_app;

@@ -229,14 +229,18 @@ describe('sums', () => {
     const ledger = createLedger(app, contextKey);
     await ledger.commit(...batchOf([made(), made()]));
     await ledger.commit(...batchOf([made({ tenant: tenantB })]));
-    const activity = `select day::text, span, category, tier, events::int from costs.audit_activity_daily`;
+    const activity = `select day::text, span, category, category_id, tier, events::int from costs.audit_activity_daily`;
     expect(await refreshAll()).toEqual(['mv_audit_activity_daily']);
-    expect(await seen(activity)).toEqual([{ day: '2026-03-01', span: 'day', category: -1, tier: 0, events: 2 }]);
+    expect(await seen(activity)).toEqual([
+      { day: '2026-03-01', span: 'day', category: '(not archived yet)', category_id: -1, tier: 'critical', events: 2 },
+    ]);
     await db.ownerSql`insert into archive.file values (${tenantA}, ${uuid7(march)}, 'k', 0, 1, 'day', '2026-03-01', 2, 9, 99,
       ${Buffer.alloc(32)}, ${Buffer.alloc(32)}, ${march}, ${march}, ${uuid7(march)}, ${uuid7(march)}, null, null, 'standard', now())`;
     await db.ownerSql`update archive.progress set compacted_seq = 1 where tenant_id = ${tenantA}`;
     expect(await refreshAll()).toEqual(['mv_audit_activity_daily']);
-    expect(await seen(activity)).toEqual([{ day: '2026-03-01', span: 'day', category: 1, tier: 0, events: 2 }]);
+    expect(await seen(activity)).toEqual([
+      { day: '2026-03-01', span: 'day', category: 'api_calls', category_id: 1, tier: 'critical', events: 2 },
+    ]);
   });
 });
 
