@@ -260,6 +260,7 @@ function endpointVariables({ endpoints }: Services, secrets: string): Record<str
     AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets,
     PGSSLMODE: 'disable',
     OIDC_PLAINTEXT_HOSTS: '127.0.0.1',
+    OUTSIDE_PLAINTEXT_HOSTS: '127.0.0.1',
   };
 }
 

@@ -718,6 +718,7 @@ create table costs.finding (
   h_code text default ''::text not null,
   cost_centre text default ''::text not null,
   h_code_rule text collate "C" not null,
+  found_on date not null,
   load_id integer not null,
   constraint finding_check CHECK ((from_day < to_day)),
   constraint finding_pkey PRIMARY KEY (tenant_id, application_id, from_day),
@@ -730,6 +731,92 @@ create policy tenant on costs.finding for * to trailkeep_app, trailkeep_loader
   using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
 grant SELECT on costs.finding to trailkeep_app;
 grant DELETE, INSERT, SELECT, UPDATE on costs.finding to trailkeep_loader;
+
+create table costs.forecast (
+  tenant_id uuid not null,
+  id bigint not null,
+  series text collate "C" not null,
+  run_id uuid not null,
+  made_at timestamp with time zone not null,
+  through date not null,
+  periods integer not null,
+  filled integer not null,
+  because text collate "C" not null,
+  missing integer not null,
+  best text collate "C" not null,
+  weights json not null,
+  errors json not null,
+  backtest json,
+  scale double precision,
+  reselected boolean not null,
+  verdict text collate "C" not null,
+  ratio double precision,
+  trend double precision,
+  point double precision[] not null,
+  low80 double precision[] not null,
+  high80 double precision[] not null,
+  low95 double precision[] not null,
+  high95 double precision[] not null,
+  constraint forecast_because_check CHECK ((because = ANY (ARRAY['combination'::text, 'nothing-beats-seasonal-naive'::text, 'insufficient-data'::text]))),
+  constraint forecast_check CHECK (((cardinality(point) > 0) AND (cardinality(low80) = cardinality(point)) AND (cardinality(high80) = cardinality(point)) AND (cardinality(low95) = cardinality(point)) AND (cardinality(high95) = cardinality(point)))),
+  constraint forecast_pkey PRIMARY KEY (tenant_id, id),
+  constraint forecast_tenant_id_series_run_id_key UNIQUE (tenant_id, series, run_id)
+);
+alter table costs.forecast owner to trailkeep_owner;
+alter table costs.forecast enable row level security;
+alter table costs.forecast force row level security;
+CREATE INDEX forecast_by_origin ON costs.forecast USING btree (tenant_id, series, through);
+create policy tenant on costs.forecast for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on costs.forecast to trailkeep_app;
+grant INSERT, SELECT on costs.forecast to trailkeep_loader;
+
+create table costs.forecast_accuracy (
+  tenant_id uuid not null,
+  series text collate "C" not null,
+  step integer not null,
+  target date not null,
+  forecast_id bigint not null,
+  actual double precision not null,
+  point double precision not null,
+  inside80 boolean not null,
+  inside95 boolean not null,
+  scaled double precision,
+  constraint forecast_accuracy_pkey PRIMARY KEY (tenant_id, series, step, target),
+  constraint forecast_accuracy_step_check CHECK ((step > 0))
+);
+alter table costs.forecast_accuracy owner to trailkeep_owner;
+alter table costs.forecast_accuracy enable row level security;
+alter table costs.forecast_accuracy force row level security;
+create policy tenant on costs.forecast_accuracy for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on costs.forecast_accuracy to trailkeep_app;
+grant INSERT, SELECT on costs.forecast_accuracy to trailkeep_loader;
+
+create table costs.forecast_series (
+  tenant_id uuid not null,
+  series text collate "C" not null,
+  scope text collate "C" not null,
+  subject_id integer not null,
+  measure text collate "C" not null,
+  currency text collate "C" not null,
+  grain text collate "C" not null,
+  forecast_id bigint not null,
+  through date not null,
+  checked_through date not null,
+  verdict text collate "C" not null,
+  constraint forecast_series_grain_check CHECK ((grain = ANY (ARRAY['daily'::text, 'monthly'::text]))),
+  constraint forecast_series_pkey PRIMARY KEY (tenant_id, series),
+  constraint forecast_series_scope_check CHECK ((scope = ANY (ARRAY['application'::text, 'sector'::text]))),
+  constraint forecast_series_verdict_check CHECK ((verdict = ANY (ARRAY['unknown'::text, 'steady'::text, 'watch'::text, 'alert'::text])))
+);
+alter table costs.forecast_series owner to trailkeep_owner;
+alter table costs.forecast_series enable row level security;
+alter table costs.forecast_series force row level security;
+create policy tenant on costs.forecast_series for * to trailkeep_app, trailkeep_loader
+  using (tenant_id = ANY (( SELECT sec.ctx_tenants() AS ctx_tenants)::uuid[]));
+grant SELECT on costs.forecast_series to trailkeep_app;
+grant INSERT, SELECT, UPDATE (checked_through, forecast_id, through, verdict) on costs.forecast_series to trailkeep_loader;
 
 create table costs.h_code (
   tenant_id uuid not null,

@@ -104,27 +104,58 @@ export function isLike(name: string, like: string): boolean {
   return true;
 }
 
-/**
- * The history of findings with today's added: the first one holds for all days before it too, because nobody knows
- * better; one that says the same as the last changes nothing; one on the day of the last takes its place.
- */
-export function addFinding(history: readonly Ranged<Finding>[], finding: Finding, day: string): Ranged<Finding>[] {
-  const last = history.at(-1);
-  if (!last) return [{ fromDay: firstDay, toDay: 'infinity', value: finding }];
-  if (same(last.value, finding)) return [...history];
-  // Runs of days gone by add nothing to what is known since.
-  if (day < last.fromDay) return [...history];
-  const before = history.slice(0, -1);
-  if (day === last.fromDay) return addAfter(before, { ...last, value: finding });
-  return [...before, { ...last, toDay: day }, { fromDay: day, toDay: 'infinity', value: finding }];
+/** What was found on a day, for the days of its range. */
+export interface Found extends Ranged<Finding> {
+  readonly foundOn: string;
 }
 
-/** Joined to the one before when they say the same. */
-function addAfter(before: readonly Ranged<Finding>[], one: Ranged<Finding>): Ranged<Finding>[] {
-  const last = before.at(-1);
-  return last && same(last.value, one.value)
-    ? [...before.slice(0, -1), { ...last, toDay: one.toDay }]
-    : [...before, one];
+/**
+ * The history of findings with today's added. The first one holds for all days before it too, because nobody knows better;
+ * what was not known before, and is now, holds for the days on which it was not known; what changed counts from its day on.
+ * Of several findings of one day the last counts, in whichever order its sources were read.
+ */
+export function addFinding(history: readonly Found[], finding: Finding, day: string): Found[] {
+  const last = history.at(-1);
+  if (!last) return [{ fromDay: firstDay, toDay: 'infinity', foundOn: day, value: finding }];
+  // Runs of days gone by add nothing to what is known since.
+  if (same(last.value, finding) || day < last.foundOn) return [...history];
+  const before = history.slice(0, -1);
+  const now =
+    day === last.foundOn
+      ? [...before, { ...last, value: finding }]
+      : [...before, { ...last, toDay: day }, { fromDay: day, toDay: 'infinity', foundOn: day, value: finding }];
+  return joined(filledBack(now, finding));
+}
+
+/** What the newest finding knows goes back over the days that nobody knew it of. */
+function filledBack(history: readonly Found[], { sector, owner, architecture, ...code }: Finding): Found[] {
+  const { hCode, costCentre, hCodeRule } = code;
+  const open = { sector: true, owner: true, architecture: true, hCode: true };
+  return history
+    .toReversed()
+    .map((one, index) => {
+      if (index === 0) return one;
+      const value: { -readonly [K in keyof Finding]: Finding[K] } = { ...one.value };
+      for (const field of ['sector', 'owner', 'architecture'] as const) {
+        open[field] &&= value[field] === '';
+        if (open[field]) value[field] = { sector, owner, architecture }[field];
+      }
+      open.hCode &&= value.hCode === '';
+      if (open.hCode) Object.assign(value, { hCode, costCentre, hCodeRule });
+      return { ...one, value };
+    })
+    .toReversed();
+}
+
+/** Neighbours that say the same are one. */
+function joined(history: readonly Found[]): Found[] {
+  const all: Found[] = [];
+  for (const one of history) {
+    const last = all.at(-1);
+    if (last && same(last.value, one.value)) all[all.length - 1] = { ...last, toDay: one.toDay, foundOn: one.foundOn };
+    else all.push(one);
+  }
+  return all;
 }
 
 const keys = ['sector', 'owner', 'architecture', 'hCode', 'costCentre', 'hCodeRule'] as const;

@@ -201,6 +201,7 @@ create table costs.finding (
   cost_centre text not null default '',
   -- tag, cmdb, name, or none.
   h_code_rule text collate "C" not null,
+  found_on date not null,
   load_id integer not null,
   primary key (tenant_id, application_id, from_day),
   check (from_day < to_day),

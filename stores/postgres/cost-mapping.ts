@@ -8,10 +8,10 @@ import { cmdbMatcher } from '#core/costs/match-cmdb.ts';
 import {
   addFinding,
   type Finding,
+  type Found,
   findBelonging,
   type HCodeRule,
   type NameRule,
-  type Ranged,
   resolveMapping,
   type SaidBy,
 } from '#core/costs/resolve-mapping.ts';
@@ -83,7 +83,9 @@ export async function remap(
     const now = addFinding(history, finding, day);
     if (JSON.stringify(now) !== JSON.stringify(history)) {
       refound.push(one.id);
-      for (const { fromDay, toDay, value } of now) found.push({ i: one.id, f: fromDay, t: toDay, ...value });
+      for (const { fromDay, toDay, foundOn, value } of now) {
+        found.push({ i: one.id, f: fromDay, t: toDay, d: foundOn, ...value });
+      }
     }
     resolved.push({ id: one.id, rows: resolveMapping(now, explicit(one)) });
   }
@@ -108,19 +110,20 @@ async function readRules(tx: TransactionSql, tenant: string) {
 
 type Some = PendingQuery<Row[]>;
 
-async function readFindings(tx: TransactionSql, tenant: string, some: Some): Promise<Map<number, Ranged<Finding>[]>> {
-  const rows = await tx`select application_id, from_day::text as "fromDay", to_day::text as "toDay", sector, owner,
-      architecture, h_code, cost_centre, h_code_rule
+async function readFindings(tx: TransactionSql, tenant: string, some: Some): Promise<Map<number, Found[]>> {
+  const rows =
+    await tx`select application_id, from_day::text as "fromDay", to_day::text as "toDay", found_on::text as "foundOn",
+      sector, owner, architecture, h_code, cost_centre, h_code_rule
     from costs.finding f join costs.application a on a.tenant_id = f.tenant_id and a.id = f.application_id
     where f.tenant_id = ${tenant} ${some} order by f.application_id, f.from_day`;
-  const findings = new Map<number, Ranged<Finding>[]>();
+  const findings = new Map<number, Found[]>();
   for (const row of rows) {
     const value: Finding = {
       ...{ sector: row.sector, owner: row.owner, architecture: row.architecture },
       ...{ hCode: row.h_code, costCentre: row.cost_centre, hCodeRule: row.h_code_rule },
     };
     const own = findings.get(row.application_id) ?? [];
-    own.push({ fromDay: row.fromDay, toDay: row.toDay, value });
+    own.push({ fromDay: row.fromDay, toDay: row.toDay, foundOn: row.foundOn, value });
     findings.set(row.application_id, own);
   }
   return findings;
@@ -167,9 +170,9 @@ async function writeFindings(
   await tx`delete from costs.finding where tenant_id = ${tenant}
     and application_id in (select json_array_elements_text(${JSON.stringify(ids)}::text::json)::integer)`;
   await tx`insert into costs.finding (tenant_id, application_id, from_day, to_day, sector, owner, architecture, h_code,
-      cost_centre, h_code_rule, load_id)
-    select ${tenant}, i, f, t, sector, owner, architecture, "hCode", "costCentre", "hCodeRule", ${load}
-    from json_to_recordset(${JSON.stringify(found)}::text::json) as x(i integer, f date, t date, sector text, owner text,
+      cost_centre, h_code_rule, found_on, load_id)
+    select ${tenant}, i, f, t, sector, owner, architecture, "hCode", "costCentre", "hCodeRule", d, ${load}
+    from json_to_recordset(${JSON.stringify(found)}::text::json) as x(i integer, f date, t date, d date, sector text, owner text,
       architecture text, "hCode" text, "costCentre" text, "hCodeRule" text)`;
 }
 

@@ -6,9 +6,9 @@ import { firstDay } from '#core/costs/h-code.ts';
 import {
   addFinding,
   type Finding,
+  type Found,
   findBelonging,
   isLike,
-  type Ranged,
   resolveMapping,
 } from '#core/costs/resolve-mapping.ts';
 import type { HCodeRow } from '#core/costs/rows.ts';
@@ -63,17 +63,32 @@ test('a file goes before what was found, on its days alone', () => {
   ]);
 });
 
+const told = (history: readonly Found[]) =>
+  history.map(({ fromDay, toDay, value }) => `${fromDay} ${toDay} ${value.hCode || '-'}`);
+
 test('a change counts from its day on, and days before keep what was known', () => {
   let history = addFinding([], finding('H1'), '2026-05-01');
   history = addFinding(history, finding('H1'), '2026-05-02');
   history = addFinding(history, finding('H2'), '2026-05-03');
   history = addFinding(history, finding('H3'), '2026-05-03');
-  expect(history.map(({ fromDay, toDay, value }) => [fromDay, toDay, value.hCode])).toEqual([
-    [firstDay, '2026-05-03', 'H1'],
-    ['2026-05-03', 'infinity', 'H3'],
-  ]);
+  expect(told(history)).toEqual([`${firstDay} 2026-05-03 H1`, '2026-05-03 infinity H3']);
   // Taken back on the same day: nothing was changed.
-  expect(addFinding(history, finding('H1'), '2026-05-03')).toHaveLength(1);
+  expect(told(addFinding(history, finding('H1'), '2026-05-03'))).toEqual([`${firstDay} infinity H1`]);
+});
+
+test('what was not known before holds for then as well; what is not told any more ends on its day', () => {
+  let history = addFinding([], finding(''), '2026-05-01');
+  history = addFinding(history, finding('H1'), '2026-05-20');
+  expect(told(history)).toEqual([`${firstDay} infinity H1`]);
+  history = addFinding(history, finding(''), '2026-06-01');
+  expect(told(history)).toEqual([`${firstDay} 2026-06-01 H1`, '2026-06-01 infinity -']);
+});
+
+test('the sources of one day may be read in any order', () => {
+  const [cmdb, tag] = [finding('H-cmdb'), finding('H-tag')];
+  expect(told(addFinding(addFinding([], cmdb, '2026-05-01'), tag, '2026-05-01'))).toEqual([
+    `${firstDay} infinity H-tag`,
+  ]);
 });
 
 const day = fc.integer({ min: 0, max: 60 }).map((days) => dayAfter('2026-01-01', days));
@@ -89,7 +104,7 @@ test('every day from the first on has one entry, and it is the right one', () =>
     fc.property(changes, rows, (seen, explicit) => {
       const history = seen
         .toSorted(([a], [b]) => (a < b ? -1 : 1))
-        .reduce<Ranged<Finding>[]>((known, [at, hCode]) => addFinding(known, finding(hCode), at), []);
+        .reduce<Found[]>((known, [at, hCode]) => addFinding(known, finding(hCode), at), []);
       const resolved = resolveMapping(history, explicit);
       expect(resolved[0]!.fromDay).toBe(firstDay);
       expect(resolved.at(-1)!.toDay).toBe('infinity');
