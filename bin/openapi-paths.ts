@@ -2,6 +2,7 @@
 import { createKeyBody, createTenantKeyBody, rotateKeyBody } from '#core/access/key.ts';
 import { policyBody } from '#core/access/policy.ts';
 import { principalKinds } from '#core/access/principal.ts';
+import { moveBody } from '#functions/access/moves.ts';
 import { projectBody } from '#functions/access/projects.http.ts';
 import { tenantBody } from '#functions/access/tenants.http.ts';
 import { redriveBody } from '#functions/record/dead-letters.http.ts';
@@ -38,6 +39,21 @@ export const key = object({
 });
 const newKey = { allOf: [ref('Key'), object({ key: { type: 'string', description: 'The key itself. Shown once.' } })] };
 const named = object({ id: text, name: text, created_at: time });
+const residence = object({
+  shard: { type: 'integer', description: 'The number of its cluster; 0 is the main one.' },
+  move: maybe(
+    object({
+      from: { type: 'integer' },
+      to: { type: 'integer' },
+      step: { enum: ['copying', 'paused', 'verified', 'switched', 'moved', 'finishing', 'finished'] },
+      asked_by: text,
+      asked_at: time,
+      stepped_at: time,
+      rows: maybe(array(object({ table: text, rows: { type: 'integer' } }))),
+      problem: { ...maybe(text), description: 'What stopped the last run; the next one goes on.' },
+    }),
+  ),
+});
 const policy = object(
   {
     version: { type: 'integer' },
@@ -262,6 +278,42 @@ export const paths: Record<string, Record<string, Operation>> = {
       body: body(schemaOf(createTenantKeyBody)),
       answers: { 201: { description: 'The key, shown once.', content: json(newKey) } },
       problems: ['not_found', 'request_invalid'],
+    },
+  },
+  '/v1/tenants/{tenantId}/move': {
+    get: {
+      summary: 'Where a tenant lives',
+      description: 'The number of its cluster, and its newest move.',
+      scope: 'admin',
+      parameters: [pathParameter('tenantId', 'Tenant id')],
+      answers: ok('The place, and the move.', residence),
+      problems: ['not_found'],
+    },
+    post: {
+      summary: 'Move a tenant to another cluster',
+      description:
+        'It is done by itself within minutes or hours, while events are accepted and read. Asking again does nothing.',
+      scope: 'admin',
+      parameters: [pathParameter('tenantId', 'Tenant id')],
+      body: body(schemaOf(moveBody)),
+      answers: {
+        ...ok('The tenant lives there.', residence),
+        202: { description: 'It is on its way.', content: json(residence) },
+      },
+      problems: ['not_found', 'request_invalid', 'conflict'],
+    },
+  },
+  '/v1/tenants/{tenantId}/move/finish': {
+    post: {
+      summary: 'Delete what a move left behind',
+      description: 'The rows on the cluster where the tenant lived before. Asking again does nothing.',
+      scope: 'admin',
+      parameters: [pathParameter('tenantId', 'Tenant id')],
+      answers: {
+        ...ok('They are gone.', residence),
+        202: { description: 'They go.', content: json(residence) },
+      },
+      problems: ['not_found', 'conflict'],
     },
   },
   '/v1/tenants/{tenantId}/intake': {

@@ -2,8 +2,9 @@
 import { type Command, type Invocation, listMax, scopesOf, words } from './command.ts';
 import { unknownVerb } from './key.ts';
 import { fields, say, table } from './print.ts';
+import { move } from './tenant-move.ts';
 
-const verbs = ['list', 'create', 'show', 'key', 'intake'] as const;
+const verbs = ['list', 'create', 'show', 'key', 'intake', 'move'] as const;
 
 async function run(invocation: Invocation): Promise<number> {
   const { flags, out, err } = invocation;
@@ -48,6 +49,10 @@ async function run(invocation: Invocation): Promise<number> {
       show(flags.open === true ? await tenants.openIntake(id!) : await tenants.intake(id!));
       return 0;
     }
+    case 'move': {
+      const [id] = words(rest, ['The id of the tenant']);
+      return move(invocation, id!);
+    }
     default:
       throw unknownVerb('tenant', verb, verbs);
   }
@@ -56,16 +61,24 @@ async function run(invocation: Invocation): Promise<number> {
 export const tenantCommand: Command = {
   name: 'tenant',
   summary: 'make and list tenants (admin)',
-  usage: 'list | create NAME | show ID | key ID NAME | intake ID [--open]',
-  options: { scope: { type: 'string', multiple: true }, open: { type: 'boolean' } },
+  usage: 'list | create NAME | show ID | key ID NAME | intake ID [--open] | move ID [--to SHARD] [--finish]',
+  options: {
+    scope: { type: 'string', multiple: true },
+    open: { type: 'boolean' },
+    to: { type: 'string' },
+    finish: { type: 'boolean' },
+  },
   flags: [
     ['--scope SCOPE', 'of the key that is made: events:write, events:read, keys:manage'],
     ['--open', 'makes the queue for producers inside AWS when there is none'],
+    ['--to SHARD', 'moves the tenant to this cluster, and tells how far it is until it lives there'],
+    ['--finish', 'deletes what a move left behind'],
   ],
   examples: [
     ['trailkeep tenant create "Example Ltd"', 'a tenant'],
     ['trailkeep tenant key 0198c0de-0000-7000-8000-000000000000 first', 'its first key'],
     ['trailkeep tenant intake 0198c0de-0000-7000-8000-000000000000 --open', 'a queue of its own'],
+    ['trailkeep tenant move 0198c0de-0000-7000-8000-000000000000 --to 1', 'a cluster of its own'],
   ],
   run,
 };

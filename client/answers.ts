@@ -156,6 +156,23 @@ export interface Tenant {
 /** A project, or an environment of one. */
 export type Project = Tenant;
 
+/** On which cluster a tenant lives, and its newest move. */
+export interface Residence {
+  readonly shard: number;
+  readonly move: {
+    readonly from: number;
+    readonly to: number;
+    readonly step: 'copying' | 'paused' | 'verified' | 'switched' | 'moved' | 'finishing' | 'finished';
+    readonly asked_by: string;
+    readonly asked_at: string;
+    readonly stepped_at: string;
+    /** What was compared when the tenant was switched. */
+    readonly rows: readonly { readonly table: string; readonly rows: number }[] | null;
+    /** What stopped the last run; the next one goes on. */
+    readonly problem: string | null;
+  } | null;
+}
+
 export interface Intake {
   readonly queue_url: string;
   readonly queue_arn: string;

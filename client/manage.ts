@@ -14,6 +14,7 @@ import type {
   Policy,
   PolicyBody,
   Project,
+  Residence,
   SchemaName,
   Tenant,
   TenantKeyBody,
@@ -109,6 +110,13 @@ export function manage(transport: Transport) {
         list<{ readonly keys: readonly KeyView[] } & Next>(`/v1/tenants/${part(tenantId)}/keys`, options),
       createKey: (tenantId: string, body: TenantKeyBody) =>
         send<KeyWithSecret & { readonly tenant: string }>('POST', `/v1/tenants/${part(tenantId)}/keys`, body),
+      /** On which cluster the tenant lives, and its newest move. */
+      residence: (tenantId: string) => get<Residence>(`/v1/tenants/${part(tenantId)}/move`),
+      /** Asks for the tenant to live on another cluster; it is done by itself, and asking again does nothing. */
+      move: (tenantId: string, body: { readonly to: number }) =>
+        send<Residence>('POST', `/v1/tenants/${part(tenantId)}/move`, body),
+      /** Asks for what a finished move left behind to be deleted. */
+      finishMove: (tenantId: string) => send<Residence>('POST', `/v1/tenants/${part(tenantId)}/move/finish`),
       /** The tenant's queue for producers inside AWS; made when there is none. */
       openIntake: (tenantId: string) => send<Intake>('POST', `/v1/tenants/${part(tenantId)}/intake`),
       /** Brings the tenant's frozen log back: ask again until it is `recovered` or `active`. `freeze`: freeze it first. */

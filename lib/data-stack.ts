@@ -2,18 +2,9 @@
  * Everything that holds something: buckets, queues, the topic, keys and Aurora. Protected in prod; consumers write
  * their own permissions, so that this stack never depends on them.
  */
-import { ArnFormat, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
-import { type IVpc, Peer, Port, SecurityGroup, SubnetType } from 'aws-cdk-lib/aws-ec2';
+import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import { Key } from 'aws-cdk-lib/aws-kms';
-import {
-  AuroraPostgresEngineVersion,
-  type CfnDBCluster,
-  ClusterInstance,
-  Credentials,
-  DatabaseCluster,
-  DatabaseClusterEngine,
-  ParameterGroup,
-} from 'aws-cdk-lib/aws-rds';
+import type { DatabaseCluster } from 'aws-cdk-lib/aws-rds';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import { SubscriptionFilter, Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription, SqsSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
@@ -22,10 +13,12 @@ import type { Construct } from 'constructs';
 import { ladderRules } from './ladders.ts';
 import type { NetworkStack } from './network-stack.ts';
 import { makeBucket } from './parts/bucket.ts';
+import { loginOn, makeCluster, masterSecretOf } from './parts/cluster.ts';
 import { makeEvidenceBucket, makeSigningKey } from './parts/evidence.ts';
 import { makeDeadLetterQueue, makeTriggerQueue, makeWorkQueue } from './parts/queue.ts';
 import { Valkey } from './parts/valkey.ts';
 import type { Settings } from './settings.ts';
+import type { ShardStack } from './shard-stack.ts';
 
 /** Time limits of the writers, which the visibility of their queues follows. */
 export const writerTimeoutSeconds = { critical: 30, bulk: 60 };
@@ -94,6 +87,8 @@ export class DataStack extends Stack {
   readonly notices: Topic;
   readonly cluster: DatabaseCluster;
   readonly databaseName = databaseName;
+  /** Clusters besides this one, by number from 1. platform.ts adds them before anybody asks where Postgres is. */
+  readonly shards: ShardStack[] = [];
   /** Behind the permission cache, where the settings say so. */
   readonly valkeyEndpoint: string | undefined;
 
@@ -224,7 +219,7 @@ export class DataStack extends Stack {
     this.verifyParts = ofRuns('VerifyParts', proofTimeoutSeconds.verify);
     const { noticeEmail } = settings.observe;
     if (noticeEmail !== undefined) this.notices.addSubscription(new EmailSubscription(noticeEmail));
-    this.cluster = this.#makeCluster(settings, network);
+    this.cluster = makeCluster(this, settings, network, { key: this.key, databaseName, size: settings.aurora });
     this.valkeyEndpoint = settings.cache.valkey
       ? new Valkey(this, 'Valkey', settings, network, this.key).endpoint
       : undefined;
@@ -232,17 +227,12 @@ export class DataStack extends Stack {
 
   /** Where RDS keeps the master user's password. */
   get masterSecretArn(): string {
-    return (this.cluster.node.defaultChild as CfnDBCluster).attrMasterUserSecretSecretArn;
+    return masterSecretOf(this.cluster);
   }
 
-  /** The resource that `rds-db:connect` names for a login. */
-  loginArn(user: string): string {
-    return this.formatArn({
-      service: 'rds-db',
-      resource: 'dbuser',
-      resourceName: `${this.cluster.clusterResourceIdentifier}/${user}`,
-      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-    });
+  /** The resources that `rds-db:connect` names for a login: it is the same on every cluster. */
+  loginArns(user: string): string[] {
+    return [loginOn(this.cluster, user), ...this.shards.map(({ cluster }) => loginOn(cluster, user))];
   }
 
   /** Announcements of one tier into a queue, as they were published. */
@@ -259,51 +249,6 @@ export class DataStack extends Stack {
       description: `Trailkeep: ${purpose}`,
       enableKeyRotation: true,
       removalPolicy: removal === 'retain' ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
-    });
-  }
-
-  #makeCluster(settings: Settings, network: NetworkStack): DatabaseCluster {
-    const { aurora, removal } = settings;
-    const group = new SecurityGroup(this, 'Database', {
-      vpc: network.vpc as IVpc,
-      description: 'Aurora',
-      allowAllOutbound: false,
-    });
-    group.addIngressRule(Peer.securityGroupId(network.client.securityGroupId), Port.tcp(5432), 'Our functions');
-    const engine = DatabaseClusterEngine.auroraPostgres({ version: AuroraPostgresEngineVersion.VER_17_7 });
-    const pauses = aurora.autoPauseMinutes !== undefined;
-    const vpcSubnets = { subnetType: SubnetType.PRIVATE_ISOLATED };
-    return new DatabaseCluster(this, 'Cluster', {
-      engine,
-      vpc: network.vpc as IVpc,
-      vpcSubnets,
-      securityGroups: [group],
-      writer: ClusterInstance.serverlessV2('Writer'),
-      readers: Array.from({ length: aurora.readers }, (_, index) =>
-        ClusterInstance.serverlessV2(`Reader${index + 1}`, { scaleWithWriter: true }),
-      ),
-      serverlessV2MinCapacity: aurora.minAcu,
-      serverlessV2MaxCapacity: aurora.maxAcu,
-      ...(pauses ? { serverlessV2AutoPauseDuration: Duration.minutes(aurora.autoPauseMinutes) } : {}),
-      defaultDatabaseName: databaseName,
-      credentials: Credentials.fromUsername('trailkeep_master'),
-      manageMasterUserPassword: true,
-      iamAuthentication: true,
-      storageEncrypted: true,
-      ...(this.key ? { storageEncryptionKey: this.key } : {}),
-      parameterGroup: new ParameterGroup(this, 'Parameters', {
-        engine,
-        parameters: {
-          'rds.force_ssl': '1',
-          // Frozen execution environments keep their sessions; an open session keeps Aurora awake.
-          ...(pauses ? { idle_session_timeout: '60000' } : {}),
-        },
-      }),
-      backup: { retention: Duration.days(aurora.backupDays) },
-      copyTagsToSnapshot: true,
-      deletionProtection: removal === 'retain',
-      removalPolicy: removal === 'retain' ? RemovalPolicy.SNAPSHOT : RemovalPolicy.DESTROY,
-      ...(removal === 'retain' ? { cloudwatchLogsExports: ['postgresql'] } : {}),
     });
   }
 }

@@ -22,6 +22,7 @@ import type { DataStack } from './data-stack.ts';
 import type { Verb } from './parts/function.ts';
 import type { ReadStack } from './read-stack.ts';
 import type { Settings } from './settings.ts';
+import type { ShardStack } from './shard-stack.ts';
 import type { Jobs } from './stages/jobs.ts';
 import type { Proof } from './stages/proof.ts';
 import type { Record } from './stages/record.ts';
@@ -91,6 +92,33 @@ export class ObserveStack extends Stack {
     this.#alarm('AuroraFull', utilization, 90, `Aurora is near its ${settings.aurora.maxAcu} ACU`, 3);
     const connections = data.cluster.metricDatabaseConnections({ period: Duration.minutes(5), statistic: 'Maximum' });
     this.#alarm('AuroraConnections', connections, 500, 'More connections than writers and readers should open', 2);
+    for (const shard of data.shards) this.#watchShard(shard);
+    if (jobs.moveTenants) {
+      this.#alarm(
+        'MovesTroubles',
+        troublesOf(jobs.moveTenants),
+        5,
+        `${jobs.moveTenants.bundle} throws or is throttled`,
+        2,
+      );
+      const failed = new Metric({
+        namespace: 'Trailkeep',
+        metricName: 'movesFailed',
+        dimensionsMap: { stage: settings.stage, area: 'access' },
+        statistic: 'Maximum',
+        period: Duration.minutes(5),
+      });
+      this.#alarm('MovesFailed', failed, 1, 'A tenant cannot be moved: docs/operating/shards.md', 3);
+    }
+  }
+
+  #watchShard({ number, cluster, maxAcu }: ShardStack): void {
+    const period = Duration.minutes(5);
+    const name = `Shard${number}`;
+    const utilization = cluster.metric('ACUUtilization', { period });
+    this.#alarm(`${name}Full`, utilization, 90, `Shard ${number} is near its ${maxAcu} ACU`, 3);
+    const connections = cluster.metricDatabaseConnections({ period, statistic: 'Maximum' });
+    this.#alarm(`${name}Connections`, connections, 500, `More connections to shard ${number} than should be open`, 2);
   }
 
   /** What functions say of logs, and that they say anything. */
@@ -212,8 +240,10 @@ export class ObserveStack extends Stack {
           graph('Duration p99, ms', ...of((verb) => verb.function.metricDuration({ statistic: 'p99' }))),
           graph(
             'Aurora ACU',
-            clusterMetric(data, 'ServerlessDatabaseCapacity'),
-            data.cluster.metricDatabaseConnections(),
+            ...[data, ...data.shards].flatMap(({ cluster }) => [
+              clusterMetric(cluster, 'ServerlessDatabaseCapacity'),
+              cluster.metricDatabaseConnections(),
+            ]),
           ),
         ],
       ],
@@ -221,11 +251,11 @@ export class ObserveStack extends Stack {
   }
 }
 
-const clusterMetric = (data: DataStack, metricName: string) =>
+const clusterMetric = (cluster: DataStack['cluster'], metricName: string) =>
   new Metric({
     namespace: 'AWS/RDS',
     metricName,
-    dimensionsMap: { DBClusterIdentifier: data.cluster.clusterIdentifier },
+    dimensionsMap: { DBClusterIdentifier: cluster.clusterIdentifier },
   });
 
 function troublesOf(verb: Verb): IMetric {

@@ -1,5 +1,5 @@
 /**
- * All stacks of one stage, wired one way: network → data → record, proof, trail, costs → read, jobs → observe; people
+ * All stacks of one stage, wired one way: network → data → shards → record, proof, trail, costs → read, jobs → observe; people
  * stands alone.
  */
 import type { App } from 'aws-cdk-lib';
@@ -15,6 +15,7 @@ import { ProofStack } from './proof-stack.ts';
 import { ReadStack } from './read-stack.ts';
 import { RecordStack } from './record-stack.ts';
 import type { Settings } from './settings.ts';
+import { ShardStack } from './shard-stack.ts';
 import { TrailStack } from './trail-stack.ts';
 
 /** Adds a stage's stacks to an app. `assets` is where the bundles lie, or `stub`. */
@@ -23,11 +24,15 @@ export function addPlatform(app: App, settings: Settings, assets: Assets) {
   const props = (name: string) => ({
     stackName: `${prefix}-${name}`,
     description: `Trailkeep ${settings.stage}: ${name}`,
-    terminationProtection: settings.removal === 'retain' && ['data', 'network', 'people'].includes(name),
+    terminationProtection: settings.removal === 'retain' && /^(data|network|people|shard-\d+)$/.test(name),
     tags: { 'trailkeep:stage': settings.stage },
   });
   const network = new NetworkStack(app, `${prefix}-network`, settings, props('network'));
   const data = new DataStack(app, `${prefix}-data`, settings, network, props('data'));
+  for (const [index] of settings.shards.entries()) {
+    const [number, name] = [index + 1, `shard-${index + 1}`];
+    data.shards.push(new ShardStack(app, `${prefix}-${name}`, { settings, network, data, number }, props(name)));
+  }
   const people = new PeopleStack(app, `${prefix}-people`, settings, props('people'));
   const common = { settings, assets, data, inside: { vpc: network.vpc as IVpc, securityGroup: network.client } };
   const { record } = new RecordStack(app, `${prefix}-record`, common, props('record'));

@@ -56,6 +56,8 @@ export class ReadStack extends Stack {
     door.route('/v1/tenants', ['GET', 'POST'], access.tenants);
     door.route('/v1/tenants/{tenantId}', ['GET', 'PATCH'], access.tenants);
     door.route('/v1/tenants/{tenantId}/keys', ['GET', 'POST'], access.tenants);
+    door.route('/v1/tenants/{tenantId}/move', ['GET', 'POST'], access.tenants);
+    door.route('/v1/tenants/{tenantId}/move/finish', ['POST'], access.tenants);
     door.route('/v1/tenants/{tenantId}/issuers', ['GET', 'POST'], access.issuers);
     door.route('/v1/tenants/{tenantId}/issuers/{issuerId}', ['GET', 'DELETE'], access.issuers);
     door.route('/v1/tenants/{tenantId}/intake', ['GET', 'POST'], record.openIntake);

@@ -43,6 +43,11 @@ export interface Settings {
     readonly reads: { readonly policy: 'health' | 'round-robin'; readonly staleSecondsMax: number };
     readonly backupDays: number;
   };
+  /**
+   * Clusters besides the main one, for tenants that need one of their own; their numbers are their places here, from 1. One
+   * that has tenants stays, and stays where it is.
+   */
+  readonly shards: readonly { readonly minAcu: number; readonly maxAcu: number; readonly autoPauseMinutes?: number }[];
   readonly cache: {
     /** ElastiCache Serverless for Valkey behind the permission cache; otherwise memory and Postgres do. */
     readonly valkey: boolean;
@@ -122,6 +127,7 @@ const dev: Settings = {
   archive: { hotDays: 30, compactEveryMinutes: 60, compactAfterMinutes: 15, feedDays: 35 },
   athena: { scanBytesMax: 10 * 1024 ** 3 },
   aurora: { minAcu: 0, maxAcu: 2, autoPauseMinutes: 5, readers: 0, reads, backupDays: 1 },
+  shards: [],
   cache: { valkey: false },
   people: { mfa: 'optional', threatProtection: false, consoleUrls: ['http://localhost:4600/console'] },
   api: { ratePerSecond: 200, burst: 400 },
@@ -158,6 +164,7 @@ const prod: Settings = {
   },
   athena: { scanBytesMax: 100 * 1024 ** 3 },
   aurora: { minAcu: 0.5, maxAcu: 16, readers: 1, reads, backupDays: 35 },
+  shards: [],
   cache: { valkey: true },
   people: { mfa: 'required', threatProtection: true, consoleUrls: ['https://audit.example.com/console'] },
   api: { ratePerSecond: 2000, burst: 4000 },
@@ -178,7 +185,10 @@ const prod: Settings = {
   observe: { alarms: true, logRetentionDays: 365 },
 };
 
-const stages: Readonly<Record<string, Settings>> = { dev, prod };
+/** As dev, with a second cluster: to try moves, here (`npm start -- --stage sharded`) or in an account. */
+const sharded: Settings = { ...dev, stage: 'sharded', shards: [{ minAcu: 0, maxAcu: 2, autoPauseMinutes: 5 }] };
+
+const stages: Readonly<Record<string, Settings>> = { dev, sharded, prod };
 
 /** The settings of a stage; an unknown one lists those there are. */
 export function settingsOf(stage: string): Settings {

@@ -92,6 +92,7 @@ export async function bundleFunctions({ root = process.cwd() }: { readonly root?
   }
   if ('access-bootstrap' in entries) {
     cpSync(join(root, 'sql/migrations'), join(outDir, 'access-bootstrap/sql'), { recursive: true });
+    cpSync(join(root, 'sql/shards.sql'), join(outDir, 'access-bootstrap/shards.sql'));
   }
   if ('observe-docs' in entries) copyPages(root, join(outDir, 'observe-docs/public'));
   writeFileSync(keyFile, key);

@@ -14,6 +14,8 @@ import { jsonBody, onHttp, requireScope } from '#functions/runtime/http.ts';
 import {
   openIds,
   openKeys,
+  openLastShard,
+  openMoves,
   openPolicies,
   openPublisher,
   openRecorder,
@@ -24,9 +26,10 @@ import { publishTenant } from '#functions/runtime/publish-tenant.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
 import { listQuery, nextOf } from './list-page.ts';
 import { keyChange, keyView, type MakeKeyPorts, makeKey } from './make-key.ts';
+import { askMove, finishMove, type MovesPorts, showMove } from './moves.ts';
 import { recordChange } from './record-change.ts';
 
-export interface TenantsPorts extends MakeKeyPorts {
+export interface TenantsPorts extends MakeKeyPorts, MovesPorts {
   readonly tenants: TenantRegistry;
   readonly policies: PolicyRegistry;
   readonly recorder: Recorder;
@@ -37,7 +40,8 @@ export const tenantBody = z.strictObject({ name: nameShape });
 
 export async function tenants(ports: TenantsPorts, request: HttpRequest): Promise<HttpResponse> {
   const caller = requireScope(request, 'admin');
-  const route = `${request.method} ${request.params.tenantId === undefined ? '' : 'one'}${request.path.endsWith('/keys') ? '/keys' : ''}`;
+  const [behind = ''] = /\/(?:keys|move|move\/finish)$/.exec(request.path) ?? [];
+  const route = `${request.method} ${request.params.tenantId === undefined ? '' : 'one'}${behind}`;
   if (route === 'POST ') return create(ports, request);
   if (route === 'GET ') return list(ports, request);
   const tenant = await tenantOf(ports, request);
@@ -50,6 +54,12 @@ export async function tenants(ports: TenantsPorts, request: HttpRequest): Promis
       return createKey(ports, request, caller, tenant);
     case 'GET one/keys':
       return listKeys(ports, request, tenant);
+    case 'GET one/move':
+      return showMove(ports, tenant.id);
+    case 'POST one/move':
+      return askMove(ports, request, caller, tenant.id);
+    case 'POST one/move/finish':
+      return finishMove(ports, request, caller, tenant.id);
     default:
       throw new Problem('method_not_allowed', 'This path does not take that method.');
   }
@@ -127,4 +137,6 @@ export const handler = onHttp(tenants, {
   ids: openIds,
   sha256: openSha256,
   recorder: openRecorder,
+  moves: openMoves,
+  lastShard: openLastShard,
 });

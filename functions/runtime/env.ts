@@ -63,6 +63,8 @@ export interface Env {
   DATABASE_USER: string;
   /** The secret that RDS keeps for the master user; bootstrap alone reads it, because IAM logins do not exist before it ran. */
   DATABASE_MASTER_SECRET_ARN: string;
+  /** The same of each shard, in the order of DATABASE_SHARDS, with commas between. */
+  DATABASE_SHARD_SECRET_ARNS: string;
   /** libpq's word: `verify-full` in the cloud. */
   PGSSLMODE: string;
   /** Lambda's file of certificate authorities, RDS's among them; Node reads it when it starts. */

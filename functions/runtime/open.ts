@@ -62,7 +62,8 @@ import { createLoadPairs } from '#stores/postgres/load-pairs.ts';
 import { createLoads } from '#stores/postgres/loads.ts';
 import { createLogRecovery } from '#stores/postgres/log-recovery.ts';
 import { createLogLedger, createLogTenants } from '#stores/postgres/logs.ts';
-import { createMigrator } from '#stores/postgres/migrator.ts';
+import { createMigrator, type Migrator, oneByOne } from '#stores/postgres/migrator.ts';
+import { createMover } from '#stores/postgres/mover.ts';
 import { createOverrides } from '#stores/postgres/overrides.ts';
 import { createPartitions } from '#stores/postgres/partitions.ts';
 import { createPermissionSource } from '#stores/postgres/permission-source.ts';
@@ -79,6 +80,7 @@ import { createRuns } from '#stores/postgres/runs.ts';
 import { parseShards, Shards } from '#stores/postgres/shards.ts';
 import { createPrices, createSources } from '#stores/postgres/sources.ts';
 import { createStatements } from '#stores/postgres/statements.ts';
+import { createMoves } from '#stores/postgres/tenant-moves.ts';
 import { createTenantRegistry } from '#stores/postgres/tenants.ts';
 import { createVerification } from '#stores/postgres/verification.ts';
 import { createCostViews } from '#stores/postgres/views.ts';
@@ -199,6 +201,8 @@ const login = () => {
     sslMode: env.PGSSLMODE,
   };
 };
+/** Below the mover's quarter of an hour. */
+const moveStatementMsMax = 840_000;
 /** The main cluster, which has schema `access` for all tenants. */
 const main = /* @__PURE__ */ once(() => connect(login()));
 /** All clusters, where tenants live on several: DATABASE_SHARDS is `1=host:port/database,…`. */
@@ -215,6 +219,18 @@ const shards = /* @__PURE__ */ once(() => {
 });
 /** Wherever a tenant lives; what is asked without one is asked of the main cluster, unless the store asks all. */
 const sql = /* @__PURE__ */ once(() => shards()?.sql() ?? main());
+/** The number of the last shard; 0 where there is one cluster. */
+export const openLastShard = (): number => parseShards(readOptionalEnv('DATABASE_SHARDS') ?? '').length;
+/** As trailkeep_mover, on every cluster. It looks at all rows of a tenant with one statement. */
+export const openMover = async () => {
+  const own = { ...login(), statementMsMax: moveStatementMsMax };
+  const places = [own, ...parseShards(readEnv('DATABASE_SHARDS').DATABASE_SHARDS).map((one) => ({ ...own, ...one }))];
+  return createMover(
+    places.map((place) => connect(place)),
+    await contextKey(),
+  );
+};
+export const openMoves = async () => createMoves(main(), await contextKey());
 /** Which tenants' events may be written together. Undefined where all are on one cluster. */
 export const openTogether = (): Together => async (tenants) =>
   (await clustersOf(sql()).together(tenants)).map((one) => one.tenants);
@@ -334,17 +350,25 @@ export const openKeyLifecycle = async () => {
 /** Days that a backup of the database is kept. */
 export const openBackupDays = () => Number(readEnv('BACKUP_DAYS').BACKUP_DAYS);
 
-/** Postgres as its master: for bootstrap alone. The migrations lie in `sql/` beside the bundle. */
-export function openMigrator() {
+/** Every cluster as its master: for bootstrap alone. The migrations lie in `sql/` beside the bundle. */
+export function openMigrator(): Migrator {
   const env = readEnv('DATABASE_HOST', 'DATABASE_PORT', 'DATABASE_NAME', 'DATABASE_MASTER_SECRET_ARN', 'PGSSLMODE');
-  return createMigrator(new SecretsManagerClient(clientSettings), {
+  const addresses = parseShards(readOptionalEnv('DATABASE_SHARDS') ?? '');
+  const secretArns = readOptionalEnv('DATABASE_SHARD_SECRET_ARNS')?.split(',') ?? [];
+  if (secretArns.length !== addresses.length) throw new Error('every shard has a secret');
+  const common = {
     secretArn: env.DATABASE_MASTER_SECRET_ARN,
     host: env.DATABASE_HOST,
     port: Number(env.DATABASE_PORT),
     database: env.DATABASE_NAME,
     sslMode: env.PGSSLMODE,
     migrationsFolder: new URL('./sql/', import.meta.url).pathname,
-  });
+  };
+  const client = new SecretsManagerClient(clientSettings);
+  if (addresses.length === 0) return createMigrator(client, common);
+  const shardsFile = new URL('./shards.sql', import.meta.url).pathname;
+  const places = [common, ...addresses.map((one, index) => ({ ...common, ...one, secretArn: secretArns[index]! }))];
+  return oneByOne(places.map((place, number) => createMigrator(client, { ...place, shard: { number, shardsFile } })));
 }
 
 // What a lost database gets back.

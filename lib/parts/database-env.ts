@@ -1,6 +1,7 @@
 import type { Env } from '#functions/runtime/env.ts';
 import type { DataStack } from '../data-stack.ts';
 import type { Settings } from '../settings.ts';
+import type { ShardStack } from '../shard-stack.ts';
 import type { Inside } from './function.ts';
 import { login, rootSecret, rootSecretParameter } from './grants.ts';
 
@@ -16,9 +17,15 @@ type Login =
   | 'trailkeep_verifier'
   | 'trailkeep_archiver'
   | 'trailkeep_purger'
+  | 'trailkeep_mover'
   | 'trailkeep_loader';
 
-type Reach = Pick<Env, 'DATABASE_HOST' | 'DATABASE_PORT' | 'DATABASE_NAME' | 'PGSSLMODE' | 'NODE_EXTRA_CA_CERTS'>;
+type Reach = Pick<Env, 'DATABASE_HOST' | 'DATABASE_PORT' | 'DATABASE_NAME' | 'PGSSLMODE' | 'NODE_EXTRA_CA_CERTS'> &
+  Partial<Pick<Env, 'DATABASE_SHARDS'>>;
+
+/** Their port is the main cluster's. */
+const addressOf = ({ number, cluster, databaseName }: ShardStack): string =>
+  `${number}=${cluster.clusterEndpoint.hostname}/${databaseName}`;
 
 /** How to find the database, whoever asks. */
 export const databaseAddress = (data: DataStack): Reach => ({
@@ -26,6 +33,7 @@ export const databaseAddress = (data: DataStack): Reach => ({
   // Its port is a constant here and would reach the template as a number's token.
   DATABASE_PORT: '5432',
   DATABASE_NAME: data.databaseName,
+  ...(data.shards.length === 0 ? {} : { DATABASE_SHARDS: data.shards.map(addressOf).join(',') }),
   PGSSLMODE: 'verify-full',
   NODE_EXTRA_CA_CERTS: '/var/runtime/ca-cert.pem',
 });

@@ -175,7 +175,7 @@ export const putSchedules = ({ schedules, role }: { readonly schedules: Schedule
 ];
 
 /** Log in to Postgres with an IAM token as one role. */
-export const login = (data: DataStack, user: string) => [allow(['rds-db:connect'], [data.loginArn(user)])];
+export const login = (data: DataStack, user: string) => [allow(['rds-db:connect'], data.loginArns(user))];
 
 export const rootSecretParameter = (stage: string) => `/trailkeep/${stage}/root-secret`;
 

@@ -139,13 +139,19 @@ export class Access extends Construct {
         ...database.environment,
         ...control,
         DATABASE_MASTER_SECRET_ARN: data.masterSecretArn,
+        ...(data.shards.length === 0
+          ? {}
+          : { DATABASE_SHARD_SECRET_ARNS: data.shards.map((shard) => shard.masterSecretArn).join(',') }),
         ROOT_SECRET_PARAMETER: rootSecretParameter(settings.stage),
       },
       permissions: [
         ...database.permissions,
         ...rootSecret(data, settings.stage, 'ssm:PutParameter'),
         ...published('keys/'),
-        allow(['secretsmanager:GetSecretValue'], [data.masterSecretArn]),
+        allow(
+          ['secretsmanager:GetSecretValue'],
+          [data, ...data.shards].map((one) => one.masterSecretArn),
+        ),
       ],
     });
   }

@@ -10,6 +10,7 @@ import { makeDeadLetterQueue } from '../parts/queue.ts';
 import { makeSchedule } from '../parts/schedule.ts';
 import { makeAge, makePurge } from './ageing.ts';
 import { makeCompact, makeCompactSweep } from './compacting.ts';
+import { makeMoveTenants } from './moving.ts';
 import { makeAdvance } from './privacy.ts';
 import type { Proof } from './proof.ts';
 import { makeRefreshNightly } from './refreshing.ts';
@@ -29,6 +30,8 @@ export class Jobs extends Construct {
   readonly purge: Verb;
   readonly compactSweep: Verb;
   readonly compact: Verb;
+  /** Where there are shards. */
+  readonly moveTenants: Verb | undefined;
   readonly sweepRuns: Verb;
   readonly refreshNightly: Verb;
   /** Calls that failed to the last retry. */
@@ -92,6 +95,10 @@ export class Jobs extends Construct {
     });
     // Nothing that nobody loaded costs anything: views that did not move are left alone.
     makeSchedule(this, 'RefreshDaily', { ...common, verb: this.refreshNightly, every: Duration.days(1) });
+    this.moveTenants = data.shards.length === 0 ? undefined : makeMoveTenants(this, props);
+    if (this.moveTenants) {
+      makeSchedule(this, 'MovesRegularly', { ...common, verb: this.moveTenants, every: Duration.minutes(1) });
+    }
     makeSchedule(this, 'PartitionsDaily', { ...common, verb: this.preparePartitions, every: Duration.days(1) });
   }
 }

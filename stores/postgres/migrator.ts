@@ -1,8 +1,9 @@
 /** Postgres as its master user: migrations and the key of tenant contexts. */
+import { readFile } from 'node:fs/promises';
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import postgres from 'postgres';
 import { reach } from '../aws/clients.ts';
-import { migrate, putContextKey, readMigrations } from './migrate.ts';
+import { admitMover, migrate, putContextKey, readMigrations } from './migrate.ts';
 import { asUnavailable } from './unavailable.ts';
 
 export interface MigratorOptions {
@@ -13,6 +14,8 @@ export interface MigratorOptions {
   readonly database: string;
   readonly sslMode: string;
   readonly migrationsFolder: string;
+  /** One of several clusters: its number, and sql/shards.sql. */
+  readonly shard?: { readonly number: number; readonly shardsFile: string };
 }
 
 export interface Migrator {
@@ -52,7 +55,25 @@ export function createMigrator(client: SecretsManagerClient, options: MigratorOp
     }
   }
   return {
-    apply: () => asMaster(async (sql) => migrate(sql, await readMigrations(options.migrationsFolder))),
+    apply: () =>
+      asMaster(async (sql) => {
+        const applied = await migrate(sql, await readMigrations(options.migrationsFolder));
+        if (options.shard)
+          await admitMover(sql, await readFile(options.shard.shardsFile, 'utf8'), options.shard.number);
+        return applied;
+      }),
     adoptContextKey: (key) => asMaster((sql) => putContextKey(sql, key)),
   };
 }
+
+/** Several clusters as one: each has the same migrations, and what is applied on one of them was applied. */
+export const oneByOne = (migrators: readonly Migrator[]): Migrator => ({
+  async apply() {
+    const applied = new Set<string>();
+    for (const one of migrators) for (const name of await one.apply()) applied.add(name);
+    return [...applied].sort();
+  },
+  async adoptContextKey(key) {
+    for (const one of migrators) await one.adoptContextKey(key);
+  },
+});

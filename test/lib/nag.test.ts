@@ -6,7 +6,7 @@ import { exceptions } from '#lib/exceptions.ts';
 import { expired, Gate } from './support/gate.ts';
 import { synthesize } from './support/synthesize.ts';
 
-const gates = ['dev', 'prod'].flatMap((stage) => {
+const gates = ['dev', 'sharded', 'prod'].flatMap((stage) => {
   let made: Gate[] = [];
   const gatesOf = (app: App) => {
     made = [new Gate(new AwsSolutionsChecks(app), exceptions), new Gate(new ServerlessChecks(app), exceptions)];

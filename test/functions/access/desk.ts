@@ -9,7 +9,7 @@ import { callerA, context, proxyEvent, tenantB } from '#test/support/events.ts';
 import { MemoryGrants, testGuard } from '#test/support/guard.ts';
 import { MemoryControl } from '#test/support/memory.ts';
 import { MemoryRecorder } from '#test/support/reading.ts';
-import { MemoryIssuers, MemoryKeys, MemoryPolicies, MemoryProjects, MemoryTenants } from './registries.ts';
+import { MemoryIssuers, MemoryKeys, MemoryMoves, MemoryPolicies, MemoryProjects, MemoryTenants } from './registries.ts';
 
 export const admin: Caller = {
   tenant: platformTenant,
@@ -32,6 +32,8 @@ export function desk() {
     // A desk where no issuer signed anything.
     tokens: { verify: async () => undefined },
     tenants: new MemoryTenants(),
+    moves: new MemoryMoves(),
+    lastShard: 1,
     keys: new MemoryKeys(),
     issuers: new MemoryIssuers(),
     plaintextHosts: ['127.0.0.1'],

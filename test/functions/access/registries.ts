@@ -1,5 +1,7 @@
 /** The registry in memory, as Postgres promises it. */
+
 import type { Issuer } from '#core/access/issuer.ts';
+import type { Moves, Residence } from '#core/access/move.ts';
 import type {
   ApiKey,
   Environment,
@@ -21,6 +23,31 @@ const pageOf = <T>(items: readonly T[], idOf: (item: T) => string, after: string
     .filter((item) => after === undefined || idOf(item) > after)
     .sort((a, b) => (idOf(a) < idOf(b) ? -1 : 1))
     .slice(0, limit);
+
+/** Nobody carries out what is asked. */
+export class MemoryMoves extends MemoryPlace implements Moves {
+  readonly moves = new Map<string, Residence>();
+
+  async find(tenant: string): Promise<Residence> {
+    this.reach();
+    return this.moves.get(tenant) ?? { shard: 0 };
+  }
+
+  async ask(tenant: string, to: number, askedBy: string, now: Date): Promise<boolean> {
+    const { shard, move } = await this.find(tenant);
+    if (move && move.step !== 'finished') return move.to === to;
+    if (shard === to) return true;
+    const asked = { from: shard, to, step: 'copying', askedBy, askedAt: now, steppedAt: now } as const;
+    this.moves.set(tenant, { shard, move: asked });
+    return true;
+  }
+
+  async finish(tenant: string, now: Date): Promise<boolean> {
+    const { shard, move } = await this.find(tenant);
+    if (move?.step === 'moved') this.moves.set(tenant, { shard, move: { ...move, step: 'finishing', steppedAt: now } });
+    return move !== undefined && ['moved', 'finishing', 'finished'].includes(move.step);
+  }
+}
 
 export class MemoryTenants extends MemoryPlace implements TenantRegistry {
   readonly rows = new Map<string, Tenant>();
