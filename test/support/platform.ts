@@ -43,8 +43,8 @@ export interface Answer {
 export const assemblyFolder = join(root, 'cdk.out/test-dev');
 
 /** Test files run side by side; the first one bundles and synthesizes, the others wait for it. */
-export async function testAssembly(): Promise<string> {
-  const folder = assemblyFolder;
+export async function testAssembly(stage: 'dev' | 'sharded' = 'dev'): Promise<string> {
+  const folder = stage === 'dev' ? assemblyFolder : join(root, `cdk.out/test-${stage}`);
   const lock = join(tmpdir(), `trailkeep-assembly-${Buffer.from(root).toString('hex').slice(-40)}`);
   for (let waited = 0; ; waited += 100) {
     try {
@@ -57,20 +57,23 @@ export async function testAssembly(): Promise<string> {
     }
   }
   try {
-    await buildAssembly({ root, stage: 'dev', folder, bundle: () => bundleFunctions({ root }), progress: () => {} });
+    await buildAssembly({ root, stage, folder, bundle: () => bundleFunctions({ root }), progress: () => {} });
     return folder;
   } finally {
     rmdirSync(lock);
   }
 }
 
-export async function testPlatform(options: Pick<PlatformOptions, 'onCall'> = {}): Promise<TestPlatform> {
+export async function testPlatform({
+  stage = 'dev',
+  ...options
+}: Pick<PlatformOptions, 'onCall'> & { readonly stage?: 'dev' | 'sharded' } = {}): Promise<TestPlatform> {
   const folder = mkdtempSync(join(tmpdir(), 'trailkeep-platform-'));
   // PostgreSQL runs as another user when the tests run as root.
   chmodSync(folder, 0o711);
   const platform = await startPlatform({
     folder,
-    assembly: testAssembly,
+    assembly: () => testAssembly(stage),
     startServices: startCloud,
     port: 0,
     durable: false,
