@@ -31,6 +31,16 @@ export function makeRefresh(scope: Construct, props: RefreshingProps): Verb {
   return verb;
 }
 
+/** Hands out what was refreshed. */
+export const makeViews = (scope: Construct, props: RefreshingProps): Verb =>
+  makeVerb(scope, 'CostsViews', props, {
+    ...speaksPostgres(props.data, props.settings.stage, props.inside),
+    bundle: 'costs-views',
+    memoryMb: 512,
+    timeoutSeconds: 29,
+    canary: true,
+  });
+
 /** Refreshes for all tenants, by the clock. It knows no tenant, and so no secret that their contexts are signed with. */
 export const makeRefreshNightly = (scope: Construct, props: RefreshingProps): Verb =>
   makeVerb(scope, 'CostsRefreshNightly', props, {
