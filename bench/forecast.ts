@@ -37,7 +37,7 @@ if (!folder) {
   process.exit(0);
 }
 const every = process.argv.includes('--full') ? 1 : 8;
-const others = openForecasters();
+const others = await openForecasters();
 const accuracy: string[] = [];
 const lines: Line[] = [];
 

@@ -1,5 +1,6 @@
 /** What each kind of job asks for. Kinds that are not here say it where their verb is. */
 import * as z from 'zod';
+import { scopes } from '../costs/forecast/series.ts';
 import { statementSettings } from '../costs/statement.ts';
 import type { JsonObject } from '../event/event.ts';
 import { exportFormats } from '../export/ports.ts';
@@ -70,10 +71,19 @@ export const etlConfig = z.strictObject({
     .optional(),
 });
 
+/** What is foretold, up to `settle_days` before the day of the schedule: days may still be coming in. */
+export const forecastConfig = z.strictObject({
+  scopes: z.array(z.enum(scopes)).min(1).max(2).optional().describe('Both when they are left out'),
+  settle_days: z.int().min(1).max(31).default(1),
+  again: z.boolean().default(false).describe('Also series that are foretold up to their last period'),
+});
+export type ForecastConfig = z.infer<typeof forecastConfig>;
+
 const configs: Partial<Record<JobKind, z.ZodType>> = {
   etl: etlConfig,
   compare: compareConfig,
   export: exportConfig,
+  forecast: forecastConfig,
   refresh: refreshConfig,
   report: reportConfig,
   retention: retentionConfig,

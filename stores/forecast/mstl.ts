@@ -6,12 +6,12 @@
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { initSync, MSTL } from '@bsull/augurs/mstl';
 import { onLogarithms } from '#core/costs/forecast/logarithm.ts';
 import type { Member } from '#core/costs/forecast/member.ts';
 
-/** Loads the WebAssembly once; later calls of the member are synchronous. */
-export function openMstl(): Member {
+/** Loads the WebAssembly once; calls of the member are synchronous. */
+export async function openMstl(): Promise<Member> {
+  const { initSync, MSTL } = await import('@bsull/augurs/mstl');
   const code = createRequire(import.meta.url).resolve('@bsull/augurs/mstl');
   initSync({ module: readFileSync(code.replace(/\.js$/, '_bg.wasm')) });
   return {

@@ -4,4 +4,4 @@ import { openAirline } from './airline.ts';
 import { openMstl } from './mstl.ts';
 
 /** Loads both, once for the life of a process: about 30 ms. */
-export const openForecasters = (): readonly Member[] => [openMstl(), openAirline()];
+export const openForecasters = async (): Promise<readonly Member[]> => [await openMstl(), openAirline()];

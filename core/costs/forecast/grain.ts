@@ -24,8 +24,8 @@ export const scalePeriodOf = (grain: Grain): number => (grain === 'weekly' ? 1 :
 
 export interface Filled {
   readonly values: readonly number[];
-  /** How many of them were not there. */
-  readonly filled: number;
+  /** Which of them were there. */
+  readonly given: readonly boolean[];
 }
 
 /**
@@ -35,11 +35,10 @@ export interface Filled {
  */
 export function fillGaps(values: readonly (number | undefined)[], grain: Grain): Filled {
   const first = values.findIndex((value) => value !== undefined);
-  if (first < 0) return { values: [], filled: 0 };
+  if (first < 0) return { values: [], given: [] };
   const given = values.slice(first);
   const period = known[grain].seasons[0]!;
   const result: number[] = [];
-  let filled = 0;
   for (let at = 0; at < given.length; ) {
     const value = given[at];
     if (value !== undefined) {
@@ -50,10 +49,9 @@ export function fillGaps(values: readonly (number | undefined)[], grain: Grain):
     let end = at;
     while (end < given.length && given[end] === undefined) end += 1;
     for (let hole = at; hole < end; hole++) result.push(end - at > period ? 0 : between(given, hole, at, end, period));
-    filled += end - at;
     at = end;
   }
-  return { values: result, filled };
+  return { values: result, given: given.map((value) => value !== undefined) };
 }
 
 function between(

@@ -6,9 +6,9 @@ const seasons = [12];
 const grown = (t: number) => 100 * 1.01 ** t * (1 + 0.2 * Math.sin((2 * Math.PI * t) / 12));
 const values = Array.from({ length: 84 }, (_, t) => grown(t));
 
-test('growth with a season goes on, twice the same way, and nothing is printed', () => {
+test('growth with a season goes on, twice the same way, and nothing is printed', async () => {
   const printed = [vi.spyOn(console, 'log'), vi.spyOn(console, 'error'), vi.spyOn(process.stdout, 'write')];
-  for (const member of openForecasters()) {
+  for (const member of await openForecasters()) {
     const forecast = member.forecast(values, 12, seasons)!;
     expect(forecast).toHaveLength(12);
     forecast.forEach((value, at) => {
@@ -22,8 +22,8 @@ test('growth with a season goes on, twice the same way, and nothing is printed',
   }
 });
 
-test('series they are not for: too short, without a season, negative, only zeros', () => {
-  for (const member of openForecasters()) {
+test('series they are not for: too short, without a season, negative, only zeros', async () => {
+  for (const member of await openForecasters()) {
     expect(member.forecast(values.slice(0, 20), 6, seasons), member.name).toBeUndefined();
     expect(member.forecast(values, 6, [])).toBeUndefined();
     expect(
@@ -49,8 +49,8 @@ test('series they are not for: too short, without a season, negative, only zeros
   }
 });
 
-test('three hundred series take no more memory than fifty', () => {
-  const members = openForecasters();
+test('three hundred series take no more memory than fifty', async () => {
+  const members = await openForecasters();
   const run = (times: number) => {
     for (let at = 0; at < times; at++) for (const member of members) member.forecast(values, 6, seasons);
   };

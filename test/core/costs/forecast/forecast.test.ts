@@ -136,11 +136,12 @@ describe('what it is made of', () => {
     const week = [1, 2, 3, 4, 5, 6, 7];
     const values: (number | undefined)[] = [undefined, ...week, ...week, ...week];
     values[9] = undefined;
-    expect(fillGaps(values, 'daily')).toEqual({ values: [...week, ...week, ...week], filled: 1 });
+    const filled = fillGaps(values, 'daily');
+    expect(filled.values).toEqual([...week, ...week, ...week]);
+    expect(filled.given.flatMap((there, at) => (there ? [] : at))).toEqual([8]);
     expect(fillGaps([4, undefined, 8], 'monthly').values).toEqual([4, 6, 8]);
-    const long = fillGaps([4, ...Array(9).fill(undefined), 8], 'daily');
-    expect(long).toEqual({ values: [4, ...Array(9).fill(0), 8], filled: 9 });
-    expect(fillGaps([undefined], 'daily')).toEqual({ values: [], filled: 0 });
+    expect(fillGaps([4, ...Array(9).fill(undefined), 8], 'daily').values).toEqual([4, ...Array(9).fill(0), 8]);
+    expect(fillGaps([undefined], 'daily').values).toEqual([]);
   });
 
   test('measures by hand', () => {
