@@ -84,7 +84,7 @@ export const exceptions: readonly Exception[] = [
   },
   {
     rule: /^AwsSolutions-IAM5\[Resource::.*\/job-\*\]$/,
-    path: /-costs\/Jobs\/(Jobs|PutSchedules)Role\/DefaultPolicy\/Resource$/,
+    path: /-costs\/Jobs\/(Definitions|PutSchedules)Role\/DefaultPolicy\/Resource$/,
     expires: by,
     reason: 'Schedules of jobs are made at run time, in one group and under one name prefix.',
   },

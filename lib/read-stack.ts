@@ -99,11 +99,11 @@ export class ReadStack extends Stack {
     door.route('/v1/archive/restores', ['GET', 'POST'], archive.restores);
     door.route('/v1/archive/restores/{restoreId}', ['GET'], archive.restores);
     door.route('/v1/archive/restores/{restoreId}/confirm', ['POST'], archive.restores);
-    door.route('/v1/jobs', ['GET', 'POST'], definitions.jobs);
-    door.route('/v1/jobs/{jobId}', ['GET', 'DELETE'], definitions.jobs);
-    door.route('/v1/jobs/{jobId}/history', ['GET'], definitions.jobs);
+    door.route('/v1/jobs', ['GET', 'POST'], definitions.define);
+    door.route('/v1/jobs/{jobId}', ['GET', 'DELETE'], definitions.define);
+    door.route('/v1/jobs/{jobId}/history', ['GET'], definitions.define);
     for (const step of ['enable', 'disable', 'run']) {
-      door.route(`/v1/jobs/{jobId}/${step}`, ['POST'], definitions.jobs);
+      door.route(`/v1/jobs/{jobId}/${step}`, ['POST'], definitions.define);
     }
     door.route('/v1/sources', ['GET', 'POST'], loading.sources);
     door.route('/v1/sources/{sourceId}', ['GET', 'PUT', 'DELETE'], loading.sources);

@@ -17,7 +17,7 @@ export interface JobDefinitionsProps extends Place {
 }
 
 export class JobDefinitions extends Construct {
-  readonly jobs: Verb;
+  readonly define: Verb;
   readonly putSchedules: Verb;
 
   constructor(scope: Construct, id: string, props: JobDefinitionsProps) {
@@ -37,8 +37,8 @@ export class JobDefinitions extends Construct {
       },
       permissions: [...database.permissions, ...putSchedules(starting)],
     };
-    this.jobs = makeVerb(this, 'Jobs', props, {
-      bundle: 'jobs-jobs',
+    this.define = makeVerb(this, 'Definitions', props, {
+      bundle: 'jobs-definitions',
       memoryMb: 1024,
       timeoutSeconds: 29,
       canary: true,

@@ -9,7 +9,7 @@ import { jobKinds } from '#core/jobs/run.ts';
 import { scheduleName } from '#core/jobs/timing.ts';
 import { Unavailable } from '#core/record/ports.ts';
 import { align } from '#functions/jobs/align.ts';
-import { type JobsPorts, jobs } from '#functions/jobs/jobs.http.ts';
+import { type DefinitionsPorts, definitions } from '#functions/jobs/definitions.http.ts';
 import { type PutSchedulesPorts, putSchedules } from '#functions/jobs/put-schedules.schedule.ts';
 import { createJobs } from '#stores/postgres/jobs.ts';
 import { createRuns } from '#stores/postgres/runs.ts';
@@ -29,7 +29,7 @@ const secrets = new Map<string, string>();
 let onwardFails = false;
 let db: TestDatabase;
 let cloud: TestCloud;
-let ports: JobsPorts & PutSchedulesPorts;
+let ports: DefinitionsPorts & PutSchedulesPorts;
 let ids = 0;
 const source = '01890000-0000-7000-8000-0000000000ff';
 const newId = () => `01890000-0000-7000-8000-${(++ids).toString(16).padStart(12, '0')}`;
@@ -73,7 +73,7 @@ beforeEach(async () => {
 const call = (method: string, path: string, { caller = planner, json }: { caller?: Caller; json?: unknown } = {}) => {
   const [pathname, search] = path.split('?') as [string, string?];
   const jobId = /^\/v1\/jobs\/([^/]+)/.exec(pathname)?.[1];
-  return jobs(
+  return definitions(
     ports,
     httpRequest({
       ...{ method, path: pathname, query: new URLSearchParams(search), caller, now },
@@ -187,7 +187,7 @@ describe('400', () => {
   test('what only the scheduler refuses leaves no job behind, and its name is free', async () => {
     const { schedules } = ports;
     const refusing = { put: async () => Promise.reject((await caught(call('GET', '/v1/jobs?x=1'))) as Problem) };
-    const { fault } = await caught(jobs({ ...ports, schedules: refusing }, httpRequest({ ...posted(), now })));
+    const { fault } = await caught(definitions({ ...ports, schedules: refusing }, httpRequest({ ...posted(), now })));
     expect(fault.code).toBe('request_invalid');
     expect(await get('/v1/jobs')).toEqual({ jobs: [], next: null });
     expect(actions()).toEqual([

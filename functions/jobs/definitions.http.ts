@@ -39,7 +39,7 @@ import { requireWholeTenant } from '#functions/runtime/whole-tenant.ts';
 import { type AlignPorts, align } from './align.ts';
 import { jobView, runView } from './views.ts';
 
-export interface JobsPorts extends AlignPorts {
+export interface DefinitionsPorts extends AlignPorts {
   readonly guard: Pick<Guard, 'require'>;
   readonly jobs: Jobs;
   readonly runs: Pick<Runs, 'start'>;
@@ -66,7 +66,7 @@ const runsAhead = 5;
 const listDefault = 100;
 const listMax = 1000;
 
-export async function jobs(ports: JobsPorts, request: HttpRequest): Promise<HttpResponse> {
+export async function definitions(ports: DefinitionsPorts, request: HttpRequest): Promise<HttpResponse> {
   const { method, path, params } = request;
   const permission = method === 'GET' ? 'jobs:read' : 'jobs:manage';
   const caller = requireWholeTenant(await ports.guard.require(request, permission, circumstancesOf(request)));
@@ -86,10 +86,10 @@ export async function jobs(ports: JobsPorts, request: HttpRequest): Promise<Http
   throw new Problem('method_not_allowed', 'This path does not take that method.');
 }
 
-const requireKind = ({ guard }: JobsPorts, request: HttpRequest, kind: JobKind) =>
+const requireKind = ({ guard }: DefinitionsPorts, request: HttpRequest, kind: JobKind) =>
   guard.require(request, kindNeeds[kind], circumstancesOf(request));
 
-async function create(ports: JobsPorts, request: HttpRequest, caller: Caller): Promise<HttpResponse> {
+async function create(ports: DefinitionsPorts, request: HttpRequest, caller: Caller): Promise<HttpResponse> {
   const { timing, ...body } = jsonBody(request, jobBody);
   const { now } = request;
   await requireKind(ports, request, body.kind);
@@ -136,14 +136,14 @@ async function create(ports: JobsPorts, request: HttpRequest, caller: Caller): P
 }
 
 /** What the receiver of a webhook verifies with; it is shown once, as an API key is. */
-async function makeSecret({ secrets, random }: JobsPorts, { tenant, id }: Job): Promise<string> {
+async function makeSecret({ secrets, random }: DefinitionsPorts, { tenant, id }: Job): Promise<string> {
   const secret = `whsec_${Buffer.from(random(32)).toString('base64')}`;
   await secrets.put(tenant, id, secret);
   return secret;
 }
 
 /** The job with its schedule; without it when the scheduler is not to be had: the sweep puts it. */
-async function aligned(ports: JobsPorts, job: Job, now: Date): Promise<Job> {
+async function aligned(ports: DefinitionsPorts, job: Job, now: Date): Promise<Job> {
   try {
     return await align(ports, job, now);
   } catch (error) {
@@ -155,7 +155,7 @@ async function aligned(ports: JobsPorts, job: Job, now: Date): Promise<Job> {
   }
 }
 
-async function list(ports: JobsPorts, { query, now }: HttpRequest, { tenant }: Caller): Promise<HttpResponse> {
+async function list(ports: DefinitionsPorts, { query, now }: HttpRequest, { tenant }: Caller): Promise<HttpResponse> {
   const { from, limit } = pageOf(query, 'after');
   const page = await ports.jobs.list(tenant, from, limit);
   const next = page.length === limit ? page.at(-1)!.id : null;
@@ -166,7 +166,7 @@ function show({ now }: HttpRequest, job: Job): HttpResponse {
   return { status: 200, body: jobView(job, now, runsAhead) };
 }
 
-async function history(ports: JobsPorts, { query, now }: HttpRequest, job: Job): Promise<HttpResponse> {
+async function history(ports: DefinitionsPorts, { query, now }: HttpRequest, job: Job): Promise<HttpResponse> {
   const { from, limit } = pageOf(query, 'before');
   const page = await ports.jobs.history(job.tenant, job.id, from, limit);
   const next = page.length === limit ? page.at(-1)!.id : null;
@@ -177,7 +177,7 @@ async function history(ports: JobsPorts, { query, now }: HttpRequest, job: Job):
 }
 
 async function turn(
-  ports: JobsPorts,
+  ports: DefinitionsPorts,
   request: HttpRequest,
   caller: Caller,
   job: Job,
@@ -194,7 +194,7 @@ async function turn(
   return { status: 200, body: jobView(await aligned(ports, current, now), now, runsAhead) };
 }
 
-async function remove(ports: JobsPorts, request: HttpRequest, caller: Caller, job: Job): Promise<HttpResponse> {
+async function remove(ports: DefinitionsPorts, request: HttpRequest, caller: Caller, job: Job): Promise<HttpResponse> {
   await record(ports, request, caller, job, 'job_definition.deleted', settingsOf(job));
   const gone = await ports.jobs.change(job.tenant, job.id, { deleted: true }, request.now);
   if (gone) await aligned(ports, gone, request.now);
@@ -202,7 +202,7 @@ async function remove(ports: JobsPorts, request: HttpRequest, caller: Caller, jo
   return { status: 204 };
 }
 
-async function run(ports: JobsPorts, request: HttpRequest, caller: Caller, job: Job): Promise<HttpResponse> {
+async function run(ports: DefinitionsPorts, request: HttpRequest, caller: Caller, job: Job): Promise<HttpResponse> {
   const { now } = request;
   await requireKind(ports, request, job.kind);
   const started = await ports.runs.start({
@@ -253,7 +253,7 @@ const settingsOf = (job: Job): JsonObject => ({
 });
 
 async function record(
-  { recorder }: JobsPorts,
+  { recorder }: DefinitionsPorts,
   { now }: HttpRequest,
   caller: Caller,
   { tenant, id, name }: Job,
@@ -263,7 +263,7 @@ async function record(
   await recorder.record(tenant, [eventBy(caller, { action, targets: [{ type: 'job', id, name }], metadata })], now);
 }
 
-export const handler = onHttp(jobs, {
+export const handler = onHttp(definitions, {
   guard: openGuard,
   jobs: openJobs,
   runs: openRuns,
