@@ -17,6 +17,7 @@ import { queryPaths } from './openapi-paths-queries.ts';
 import { rebuildPaths } from './openapi-paths-rebuild.ts';
 import { retentionPaths } from './openapi-paths-retention.ts';
 import { sourcePaths } from './openapi-paths-sources.ts';
+import { viewPaths } from './openapi-paths-views.ts';
 import { type Operation, object, ref, type Schema, text, withoutDialect } from './openapi-words.ts';
 
 /** Codes that every operation behind the authorizer may answer. */
@@ -50,6 +51,7 @@ export function openapi(): object {
         ...archivePaths,
         ...jobPaths,
         ...sourcePaths,
+        ...viewPaths,
       }).map(([path, operations]) => [
         path,
         Object.fromEntries(

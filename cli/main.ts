@@ -30,6 +30,7 @@ import { tailCommand } from './tail.ts';
 import { tenantCommand } from './tenant.ts';
 import { tokenCommand } from './token.ts';
 import { verifyCommand } from './verify.ts';
+import { viewCommand } from './view.ts';
 import { whoamiCommand } from './whoami.ts';
 
 export const commands: readonly Command[] = [
@@ -53,6 +54,7 @@ export const commands: readonly Command[] = [
   logCommand,
   archiveCommand,
   jobCommand,
+  viewCommand,
   replayCommand,
   whoamiCommand,
   tokenCommand,

@@ -21,6 +21,7 @@ import type {
   Whoami,
 } from './answers.ts';
 import { breakGlass } from './break-glass.ts';
+import { costViews } from './cost-views.ts';
 import { jobs } from './jobs.ts';
 import { prices, sources } from './sources.ts';
 import { holds, privacy } from './privacy.ts';
@@ -74,6 +75,8 @@ export function manage(transport: Transport) {
     ...access(transport),
     /** What data subjects ask for (GDPR Art. 15 to 20). */
     privacy: privacy(transport),
+    /** What is summed beforehand. */
+    costViews: costViews(transport),
     /** Legal holds: what must not be destroyed. */
     holds: holds(transport),
     /** How long events are kept. */

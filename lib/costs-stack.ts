@@ -5,7 +5,7 @@ import type { DataStack } from './data-stack.ts';
 import type { Inside, Place, Verb } from './parts/function.ts';
 import { JobDefinitions } from './stages/job-definitions.ts';
 import { Loading } from './stages/loading.ts';
-import { makeRefresh } from './stages/refreshing.ts';
+import { makeRefresh, makeViews } from './stages/refreshing.ts';
 import { makeCall, makeWork } from './stages/running.ts';
 import { Starting } from './stages/starting.ts';
 
@@ -20,6 +20,7 @@ export class CostsStack extends Stack {
   readonly work: Verb;
   readonly call: Verb;
   readonly refresh: Verb;
+  readonly views: Verb;
   readonly loading: Loading;
 
   constructor(scope: Construct, id: string, costs: CostsProps, props: StackProps) {
@@ -29,6 +30,7 @@ export class CostsStack extends Stack {
     this.work = makeWork(this, costs);
     this.call = makeCall(this, costs);
     this.refresh = makeRefresh(this, costs);
+    this.views = makeViews(this, costs);
     this.loading = new Loading(this, 'Loading', costs);
   }
 }

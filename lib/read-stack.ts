@@ -105,6 +105,7 @@ export class ReadStack extends Stack {
     for (const step of ['enable', 'disable', 'run']) {
       door.route(`/v1/jobs/{jobId}/${step}`, ['POST'], definitions.define);
     }
+    for (const path of ['', '/{view}']) door.route(`/v1/costs/views${path}`, ['GET'], read.costs.views);
     door.route('/v1/sources', ['GET', 'POST'], loading.sources);
     door.route('/v1/sources/{sourceId}', ['GET', 'PUT', 'DELETE'], loading.sources);
     door.route('/v1/sources/{sourceId}/quarantine', ['GET'], loading.sources);

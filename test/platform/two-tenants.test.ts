@@ -177,6 +177,10 @@ const cases: Record<string, Case> = {
     missing: `/v1/archive/restores/${missingId}/confirm`,
     json: {},
   },
+  'GET /v1/costs/views/{view}': {
+    foreign: () => `/v1/costs/views/${theirs.query}`,
+    missing: `/v1/costs/views/${missingId}`,
+  },
   'GET /v1/queries/{queryId}': {
     foreign: () => `/v1/queries/${theirs.query}`,
     missing: `/v1/queries/${missingId}`,
@@ -308,6 +312,9 @@ describe('a list shows nothing of the other', () => {
     '/v1/retention',
     '/v1/retention/purges',
     '/v1/archive/restores',
+    '/v1/costs/views',
+    '/v1/costs/views/cmdb_match_quality',
+    '/v1/costs/views/audit_activity_daily',
     '/v1/log',
     '/v1/policy',
     '/v1/schemas',

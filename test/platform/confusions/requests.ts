@@ -4,6 +4,7 @@
  * drawn again with the names of a tenant that does not exist.
  */
 import { createHmac, generateKeyPairSync, sign } from 'node:crypto';
+import { readableViewNames } from '#core/costs/view-rows.ts';
 import type { Route } from '#local/gateway/routes.ts';
 import { type Member, type Names, tokenOf } from './tenants.ts';
 import type { Call, World } from './world.ts';
@@ -99,6 +100,7 @@ function idsFor(parameter: string, names: Names): readonly string[] {
   if (parameter === 'holdId') return names.holds;
   if (parameter === 'restoreId') return names.restores;
   if (parameter === 'queryId') return names.queries;
+  if (parameter === 'view') return readableViewNames;
   if (parameter === 'slug') return names.logs;
   if (parameter === 'path+') return ['checkpoint', 'keys.txt', 'tile/0/000.p/9', 'tile/entries/000.p/9', ...names.logs];
   if (parameter === 'exportId') return names.exports;
