@@ -3,6 +3,7 @@ import type { Row, Sql, TransactionSql } from 'postgres';
 import { Problem } from '#core/event/problem.ts';
 import type { Job } from '#core/jobs/job.ts';
 import type { Jobs } from '#core/jobs/ports.ts';
+import { searchEach } from './clusters.ts';
 import { isUuid, withTenants } from './connect.ts';
 import { runOf, selectRuns } from './run-rows.ts';
 import { orConflict } from './unavailable.ts';
@@ -84,15 +85,19 @@ export function createJobs(sql: Sql, contextKey: Uint8Array): Jobs {
         return tx`select * from jobs.job where tenant_id = ${job.tenant} and id = ${job.id}`;
       }),
     async unscheduled(tenants, before, after, limit) {
-      const rows = await reading(
-        tenants,
-        async (tx) => tx`select * from jobs.job
-          where tenant_id = any (string_to_array(${tenants.join(' ')}, ' ')::uuid[])
-            and (scheduled_at is null or scheduled_at < changed_at or (scheduled_at < ${before} and deleted_at is null))
-            ${after === undefined ? tx`` : tx`and id > ${after}`}
-          order by id limit ${limit}`,
+      const rows = await searchEach<Row>(sql, tenants, (some) =>
+        reading(
+          some,
+          async (tx) => tx`select * from jobs.job
+            where tenant_id = any (string_to_array(${some.join(' ')}, ' ')::uuid[])
+              and (scheduled_at is null or scheduled_at < changed_at or (scheduled_at < ${before} and deleted_at is null))
+              ${after === undefined ? tx`` : tx`and id > ${after}`}
+            order by id limit ${limit}`,
+        ),
       );
-      return rows.map(jobOf);
+      // Of several clusters each has sent a page of its own.
+      const inOrder = rows.map(jobOf).sort((a, b) => (a.id < b.id ? -1 : 1));
+      return inOrder.slice(0, limit);
     },
   };
 }

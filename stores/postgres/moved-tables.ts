@@ -29,8 +29,8 @@ interface Column {
 export async function movedTables(tx: TransactionSql): Promise<MovedTable[]> {
   const rows = await tx`select c.oid::text as oid, format('%I.%I', n.nspname, c.relname) as name,
       (select json_agg(json_build_object('name', quote_ident(a.attname), 'type', format_type(a.atttypid, a.atttypmod),
-          'identity', a.attidentity <> '', 'key', array_position(i.indkey::smallint[], a.attnum)) order by a.attnum)::text
-        from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = '')
+          'identity', a.attidentity <> '', 'generated', a.attgenerated <> '', 'key', array_position(i.indkey::smallint[], a.attnum)) order by a.attnum)::text
+        from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)
         as columns,
       (select json_agg(k.confrelid::text)::text from pg_constraint k
         where k.conrelid = c.oid and k.contype = 'f' and k.confrelid <> c.oid) as parents
@@ -56,6 +56,8 @@ export async function movedTables(tx: TransactionSql): Promise<MovedTable[]> {
 
 interface StoredColumn extends Column {
   readonly identity: boolean;
+  /** It follows from other columns. */
+  readonly generated: boolean;
   /** Its place in the primary key, from 0. */
   readonly key: number | null;
 }
@@ -65,8 +67,9 @@ function tableOf(name: string, columns: readonly StoredColumn[]): MovedTable {
     .filter((one) => one.key !== null && one.name !== 'tenant_id')
     .sort((a, b) => a.key! - b.key!)
     .map((one) => ({ name: one.name, type: one.type }));
-  const all = columns.map((one) => one.name).join(', ');
-  const others = columns.filter((one) => one.key === null).map((one) => `${one.name} = excluded.${one.name}`);
+  const stored = columns.filter((one) => !one.generated);
+  const all = stored.map((one) => one.name).join(', ');
+  const others = stored.filter((one) => one.key === null).map((one) => `${one.name} = excluded.${one.name}`);
   const target = ['tenant_id', ...key.map((one) => one.name)].join(', ');
   return {
     name,

@@ -191,7 +191,9 @@ async function copyGroup(places: CopyPlaces, table: MovedTable, group: readonly 
           ),
         );
       }
-      const query = `select to_json(t)::text as row from ${table.name} t where ${own}`;
+      // In the order in which they were made: what took the place of an earlier row comes after that has made room.
+      const order = table.key.map(({ name }) => name).join(', ');
+      const query = `select to_json(t)::text as row from ${table.name} t where ${own} order by ${order}`;
       await pour(from, query, [tenant, ...parameters], (rows) => to.unsafe(table.put, [rows]));
     }),
   );
@@ -244,7 +246,7 @@ async function raiseIdentity({ tenant, target }: CopyPlaces, { name }: MovedTabl
     );
     if (row!.most === null) return;
     await tx.unsafe(
-      `select setval('${row!.sequence}', $1::bigint) from ${row!.sequence} where last_value < $1::bigint`,
+      `select setval('${row!.sequence}', $1::bigint) from ${row!.sequence} where last_value < $1::bigint + (not is_called)::integer`,
       [String(row!.most)],
     );
   });
