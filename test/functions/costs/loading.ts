@@ -10,6 +10,7 @@ import type { Source, SourceKind } from '#core/costs/source.ts';
 import type { JsonObject } from '#core/event/event.ts';
 import { uuidv7 } from '#core/event/uuid.ts';
 import { noRows, type Outcome, type RowCounts, RunFault, type Task } from '#core/jobs/run.ts';
+import { Unavailable } from '#core/record/ports.ts';
 import { fetchSource } from '#functions/costs/fetch.queue.ts';
 import { type LoadPorts, load } from '#functions/costs/load.queue.ts';
 import { startCloud } from '#local/cloud/cloud.ts';
@@ -117,14 +118,22 @@ export async function openLoading(name: string) {
       until: new Date(now.getTime() + 60_000),
     });
     const doPart = async (part: string): Promise<readonly string[]> => {
-      let outcome: Outcome;
-      try {
-        outcome = await load(own, task(part));
-        if (outcome.is === 'away') outcome = await load(own, { ...task(part), answer: await answerTo(orders.pop()!) });
-      } catch (error) {
-        if (!(error instanceof RunFault)) throw error;
-        faults[part] = error.code;
-        return [];
+      let outcome: Outcome | undefined;
+      for (let tries = 0; !outcome; tries += 1) {
+        try {
+          outcome = await load(own, task(part));
+          if (outcome.is === 'away')
+            outcome = await load(own, { ...task(part), answer: await answerTo(orders.pop()!) });
+        } catch (error) {
+          // The queue brings the message again.
+          if (error instanceof Unavailable && tries < 500) {
+            outcome = undefined;
+            continue;
+          }
+          if (!(error instanceof RunFault)) throw error;
+          faults[part] = error.code;
+          return [];
+        }
       }
       if (outcome.is !== 'done') throw new Error(`${part} is ${outcome.is}`);
       const more = outcome.rows ?? noRows;
