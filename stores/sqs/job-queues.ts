@@ -4,6 +4,9 @@ import type { JobQueues } from '#core/jobs/ports.ts';
 import type { JobKind } from '#core/jobs/run.ts';
 import { sendAll } from './send.ts';
 
+/** Twenty requests: a run of ten thousand parts would wait for sockets longer than a request may take. */
+const atOnce = 200;
+
 export class SqsJobQueues implements JobQueues {
   readonly #client: SQSClient;
   readonly #urls: Readonly<Record<JobKind, string>>;
@@ -16,15 +19,14 @@ export class SqsJobQueues implements JobQueues {
   async send(messages: Parameters<JobQueues['send']>[0]): Promise<void> {
     const byUrl = Map.groupBy(messages, ({ kind }) => this.#urls[kind]);
     for (const [url, some] of byUrl) {
-      await sendAll(
-        this.#client,
-        url,
-        some.map(({ message, delaySeconds }) => ({
-          MessageBody: JSON.stringify(message),
-          MessageGroupId: message.tenant,
-          ...(delaySeconds > 0 ? { DelaySeconds: delaySeconds } : {}),
-        })),
-      );
+      const entries = some.map(({ message, delaySeconds }) => ({
+        MessageBody: JSON.stringify(message),
+        MessageGroupId: message.tenant,
+        ...(delaySeconds > 0 ? { DelaySeconds: delaySeconds } : {}),
+      }));
+      for (let from = 0; from < entries.length; from += atOnce) {
+        await sendAll(this.#client, url, entries.slice(from, from + atOnce));
+      }
     }
   }
 }

@@ -1,8 +1,11 @@
 /** What is changed behind the log's back is found by the next run, told once, and seen by the alarm. */
+import { randomUUID } from 'node:crypto';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import type { Due } from '#core/jobs/ports.ts';
 import type { Round } from '#core/proof/verify-ports.ts';
 import { type VerifyPorts, verify } from '#functions/proof/verify.schedule.ts';
+import { verifyPart } from '#functions/proof/verify-part.queue.ts';
 import { nodeProofCrypto } from '#stores/crypto/proof-crypto.ts';
 import { createArchiveFiles } from '#stores/postgres/archive.ts';
 import { createLogTenants } from '#stores/postgres/logs.ts';
@@ -84,6 +87,33 @@ describe('a trail that nobody touched', () => {
     await world.commit('bulk', [eventOf()]);
     expect(await run()).toMatchObject({ findings: 0, ended: 4 });
     await world.seal();
+  });
+
+  test('a run of a job has a round read now, some minutes at a time, and hears how far it came', async () => {
+    await run();
+    const sent: Due['send'][number][] = [];
+    const queues = { send: async (some: Due['send']) => void sent.push(...some) };
+    const part = { v: 1, tenant: tenantA, run: randomUUID(), part: 'plan', asked: 3 };
+    const ask = (more: object, clock = () => new Date(now)) =>
+      verifyPart({ ...ports, queues, clock }, [
+        {
+          ...{ messageId: 'm', queue: 'verify', receiveCount: 1, sentAt: 0 },
+          body: JSON.stringify({ ...part, startedAt: new Date(now).toISOString(), checked: 0, ...more }),
+        },
+      ]);
+    await ask({ round: 'segments' });
+    expect(sent).toEqual([
+      {
+        kind: 'verify',
+        delaySeconds: 0,
+        message: { ...part, answer: { round: 'segments', checked: expect.any(Number), findings: 0 } },
+      },
+    ]);
+    // Time is over with the first share; the run asks again with what it was told.
+    let calls = 0;
+    await ask({ round: 'rows' }, () => new Date(now + (calls++ > 0 ? day : 0)));
+    expect(sent[1]!.message.answer).toMatchObject({ round: 'rows', findings: 0 });
+    expect((await ports.verification.rounds([tenantA])).map(({ round }) => round).sort()).toContain('segments');
   });
 });
 
