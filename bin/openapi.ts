@@ -7,6 +7,7 @@ import { key, paths } from './openapi-paths.ts';
 import { accessPaths, grantSchema } from './openapi-paths-access.ts';
 import { archivePaths } from './openapi-paths-archive.ts';
 import { breakGlassPaths } from './openapi-paths-break-glass.ts';
+import { costPaths } from './openapi-paths-costs.ts';
 import { eventPaths, filter } from './openapi-paths-events.ts';
 import { exportPaths } from './openapi-paths-exports.ts';
 import { issuerPaths } from './openapi-paths-issuers.ts';
@@ -50,6 +51,7 @@ export function openapi(): object {
         ...rebuildPaths,
         ...archivePaths,
         ...jobPaths,
+        ...costPaths,
         ...sourcePaths,
         ...viewPaths,
       }).map(([path, operations]) => [

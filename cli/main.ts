@@ -7,6 +7,7 @@ import { athenaCommand } from './athena.ts';
 import { breakGlassCommand } from './break-glass.ts';
 import { checkCommand } from './check.ts';
 import { type Command, commonOptions, type Invocation, type Origin, openClient } from './command.ts';
+import { costCommand } from './cost.ts';
 import { dlqCommand } from './dlq.ts';
 import { exportCommand } from './export.ts';
 import { explain, UsageError } from './fail.ts';
@@ -17,6 +18,7 @@ import { issuerCommand } from './issuer.ts';
 import { jobCommand } from './job.ts';
 import { keyCommand } from './key.ts';
 import { logCommand } from './log.ts';
+import { overrideCommand } from './override.ts';
 import type { Streams } from './print.ts';
 import { privacyCommand } from './privacy.ts';
 import { proofCommand } from './proof.ts';
@@ -55,6 +57,8 @@ export const commands: readonly Command[] = [
   archiveCommand,
   jobCommand,
   viewCommand,
+  costCommand,
+  overrideCommand,
   replayCommand,
   whoamiCommand,
   tokenCommand,

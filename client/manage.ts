@@ -22,8 +22,8 @@ import type {
 } from './answers.ts';
 import { breakGlass } from './break-glass.ts';
 import { costViews } from './cost-views.ts';
+import { costs, lineage, overrides } from './costs.ts';
 import { jobs } from './jobs.ts';
-import { prices, sources } from './sources.ts';
 import { holds, privacy } from './privacy.ts';
 import { proof, type RecoveryView } from './proof.ts';
 import { query } from './read-events.ts';
@@ -31,6 +31,7 @@ import type { RebuiltView, ReplayBody, ReplayView } from './rebuild.ts';
 import { restores } from './restores.ts';
 import { retention } from './retention.ts';
 import { access } from './roles.ts';
+import { prices, sources } from './sources.ts';
 import type { Call, Transport } from './transport.ts';
 
 type Next = { readonly next: string | null };
@@ -87,6 +88,12 @@ export function manage(transport: Transport) {
     jobs: jobs(transport),
     sources: sources(transport),
     prices: prices(transport),
+    /** Figures, and statements of what is charged. */
+    costs: costs(transport),
+    /** What is otherwise than it was loaded. */
+    overrides: overrides(transport),
+    /** Where figures come from, and what is made from what. */
+    lineage: lineage(transport),
     ...proof(transport),
     /** What the tenant decides about its events. */
     policy: {

@@ -3,6 +3,7 @@ import { Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import type { DataStack } from './data-stack.ts';
 import type { Inside, Place, Verb } from './parts/function.ts';
+import { Charging } from './stages/charging.ts';
 import { JobDefinitions } from './stages/job-definitions.ts';
 import { Loading } from './stages/loading.ts';
 import { makeRefresh, makeViews } from './stages/refreshing.ts';
@@ -20,6 +21,7 @@ export class CostsStack extends Stack {
   readonly work: Verb;
   readonly call: Verb;
   readonly refresh: Verb;
+  readonly charging: Charging;
   readonly views: Verb;
   readonly loading: Loading;
 
@@ -30,6 +32,7 @@ export class CostsStack extends Stack {
     this.work = makeWork(this, costs);
     this.call = makeCall(this, costs);
     this.refresh = makeRefresh(this, costs);
+    this.charging = new Charging(this, 'Charging', costs);
     this.views = makeViews(this, costs);
     this.loading = new Loading(this, 'Loading', costs);
   }

@@ -30,7 +30,7 @@ export class ReadStack extends Stack {
     super(scope, id, props);
     const { settings, record, proof } = read;
     const { query, athena, privacy, archive } = read.trail;
-    const { definitions, loading } = read.costs;
+    const { charging, definitions, loading } = read.costs;
     this.access = new Access(this, 'Access', read);
     this.observe = new Observe(this, 'Observe', read);
     this.door = new FrontDoor(this, 'Door', { settings, authenticate: this.access.authenticate });
@@ -112,6 +112,18 @@ export class ReadStack extends Stack {
     door.route('/v1/sources/{sourceId}/loads', ['GET'], loading.sources);
     door.route('/v1/sources/{sourceId}/files', ['GET', 'POST'], loading.sources);
     door.route('/v1/prices', ['GET', 'POST'], loading.prices);
+    door.route('/v1/costs', ['GET'], charging.figures);
+    door.route('/v1/costs/statement', ['GET'], charging.statement);
+    door.route('/v1/costs/statements', ['GET'], charging.statement);
+    door.route('/v1/costs/statement/approve', ['POST'], charging.statement);
+    door.route('/v1/costs/statement/lock', ['POST'], charging.statement);
+    door.route('/v1/overrides', ['GET', 'POST'], charging.overrides);
+    door.route('/v1/overrides/{overrideId}', ['GET'], charging.overrides);
+    for (const step of ['approve', 'refuse', 'withdraw']) {
+      door.route(`/v1/overrides/{overrideId}/${step}`, ['POST'], charging.overrides);
+    }
+    for (const path of ['', '/graph', '/figure', '/impact'])
+      door.route(`/v1/lineage${path}`, ['GET'], charging.lineage);
     door.route('/v1/whoami', ['GET'], access.whoami);
     door.route('/v1/dead-letters', ['GET'], record.deadLetters);
     door.route('/v1/dead-letters/{queue}', ['GET'], record.deadLetters);

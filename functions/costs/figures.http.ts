@@ -25,10 +25,10 @@ export async function figures(ports: FiguresPorts, request: HttpRequest): Promis
   if (!question.ok) throw problemOf(question.fault);
   const { from, to, by } = question.value;
   const answer = await ports.figures.ask(caller.tenant, question.value);
-  return { status: 200, body: { from, to, by, ...viewOf(answer, request.now) } };
+  return { status: 200, body: { from, to, by, ...viewOf(answer) } };
 }
 
-const viewOf = (answer: Figures, now: Date): object => ({
+const viewOf = (answer: Figures): object => ({
   figures: answer.figures.map(({ of, ids, ...sums }) => ({
     ...of,
     ...Object.fromEntries(Object.entries(ids).map(([name, id]) => [`${name}_id`, id])),
@@ -38,7 +38,6 @@ const viewOf = (answer: Figures, now: Date): object => ({
   totals: answer.totals,
   overrides: answer.overrides,
   fresh: {
-    as_of: now.toISOString(),
     loaded_at: answer.fresh.loadedAt ? new Date(answer.fresh.loadedAt).toISOString() : null,
     last_day: answer.fresh.lastDay ?? null,
   },

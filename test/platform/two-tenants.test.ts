@@ -3,7 +3,9 @@
  * The routes come from the API description, so a new route without a case here fails.
  */
 import { readFileSync } from 'node:fs';
+import postgres from 'postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { costsMaker } from '#test/support/costs.ts';
 import { type Answer, type TestPlatform, testPlatform } from '#test/support/platform.ts';
 
 let platform: TestPlatform;
@@ -20,6 +22,8 @@ const theirs = {
   export: '',
   restore: '',
   query: '',
+  override: '',
+  load: 0,
 };
 const secretWord = 'only-b-knows-this';
 let theirEventExport = '';
@@ -68,6 +72,17 @@ beforeAll(async () => {
   theirs.restore = restored.json.id;
   const question = await platform.call('POST', '/v1/queries', { key: b.apiKey, json: { actor: secretWord } });
   theirs.query = question.json.id;
+  const { host, port } = platform.postgres;
+  const sql = postgres({ host, port, database: 'trailkeep', user: 'postgres', max: 1 });
+  const costs = await costsMaker(sql, b.tenantId);
+  const application = await costs.application(secretWord);
+  theirs.load = await costs.load([{ day: '2026-01-05', application, billed: '10' }]);
+  await sql.end();
+  const override = await platform.call('POST', '/v1/overrides', {
+    key: b.apiKey,
+    json: { kind: 'mapping', application, from: '2026-01-01', set: { sector: null }, reason: secretWord },
+  });
+  theirs.override = override.json.id;
   await platform.call('POST', `/v1/tenants/${b.tenantId}/intake`, { key: platform.access.adminKey });
   await platform.settled();
   const period = { from: '2026-01-01T00:00:00Z', to: new Date().toISOString() };
@@ -193,6 +208,25 @@ const cases: Record<string, Case> = {
     foreign: () => `/v1/queries/${theirs.query}/results`,
     missing: `/v1/queries/${missingId}/results`,
   },
+  'GET /v1/overrides/{overrideId}': {
+    foreign: () => `/v1/overrides/${theirs.override}`,
+    missing: `/v1/overrides/${missingId}`,
+  },
+  'POST /v1/overrides/{overrideId}/approve': {
+    foreign: () => `/v1/overrides/${theirs.override}/approve`,
+    missing: `/v1/overrides/${missingId}/approve`,
+    json: {},
+  },
+  'POST /v1/overrides/{overrideId}/refuse': {
+    foreign: () => `/v1/overrides/${theirs.override}/refuse`,
+    missing: `/v1/overrides/${missingId}/refuse`,
+    json: {},
+  },
+  'POST /v1/overrides/{overrideId}/withdraw': {
+    foreign: () => `/v1/overrides/${theirs.override}/withdraw`,
+    missing: `/v1/overrides/${missingId}/withdraw`,
+    json: {},
+  },
   'GET /t/{slug}/{path}': { foreign: () => `${theirs.log}checkpoint`, missing: `/t/${'a'.repeat(26)}/checkpoint` },
   'GET /v1/events/{eventId}/proof': {
     foreign: () => `/v1/events/${theirs.critical}/proof`,
@@ -256,6 +290,21 @@ describe("a foreign id answers like one that is not there, and B's thing stays a
     );
   });
 
+  test('what a load or an override is in too', async () => {
+    for (const [foreign, missing] of [
+      [`load=${theirs.load + 10_000}`, 'load=999999'],
+      [`load=${theirs.load}`, 'load=999999'],
+      [`override=${theirs.override}`, `override=${missingId}`],
+    ]) {
+      const strangers = await platform.call('GET', `/v1/lineage/impact?${foreign}`, { key: a.apiKey });
+      const nothing = await platform.call('GET', `/v1/lineage/impact?${missing}`, { key: a.apiKey });
+      expect(bytesOf(strangers)).toEqual(bytesOf(nothing));
+      expect(strangers.status).toBe(404);
+    }
+    const own = await platform.call('GET', `/v1/lineage/impact?load=${theirs.load}`, { key: b.apiKey });
+    expect(own.status).toBe(200);
+  });
+
   test('exports of events too', async () => {
     const asked = await platform.call('GET', `/v1/exports/${theirEventExport}`, { key: b.apiKey });
     expect(asked.json).toMatchObject({ state: 'ready', events: expect.any(Number) });
@@ -288,6 +337,7 @@ describe("a foreign id answers like one that is not there, and B's thing stays a
       `/v1/exports/${theirs.export}`,
       `/v1/archive/restores/${theirs.restore}`,
       `/v1/queries/${theirs.query}`,
+      `/v1/overrides/${theirs.override}`,
     ]) {
       expect((await platform.call('GET', path, { key: b.apiKey })).status, path).toBe(200);
     }
@@ -312,6 +362,13 @@ describe('a list shows nothing of the other', () => {
     '/v1/retention',
     '/v1/retention/purges',
     '/v1/archive/restores',
+    '/v1/costs?by=application,sector',
+    '/v1/costs/statement?month=2026-01',
+    '/v1/costs/statements',
+    '/v1/overrides',
+    '/v1/lineage',
+    '/v1/lineage/figure?from=2026-01&to=2026-01',
+    '/v1/lineage/graph?namespace=postgres://trailkeep&name=costs.cost_daily&direction=forward',
     '/v1/costs/views',
     '/v1/costs/views/cmdb_match_quality',
     '/v1/costs/views/audit_activity_daily',

@@ -80,6 +80,7 @@ const idsOf = (names: Names): readonly string[] => [
   ...names.holds,
   ...names.restores,
   ...names.queries,
+  ...names.overrides,
   ...names.logs,
   ...names.exports,
   ...names.people,
@@ -100,6 +101,7 @@ function idsFor(parameter: string, names: Names): readonly string[] {
   if (parameter === 'holdId') return names.holds;
   if (parameter === 'restoreId') return names.restores;
   if (parameter === 'queryId') return names.queries;
+  if (parameter === 'overrideId') return names.overrides;
   if (parameter === 'view') return readableViewNames;
   if (parameter === 'slug') return names.logs;
   if (parameter === 'path+') return ['checkpoint', 'keys.txt', 'tile/0/000.p/9', 'tile/entries/000.p/9', ...names.logs];
@@ -258,6 +260,13 @@ function bodyOf(route: Route, own: Member, names: Names, draws: Draws): string {
       { actor: person, subject: person },
       { ...whole, project: draws.pick(names.projects) },
     ],
+    'POST /v1/overrides': [
+      { kind: 'mapping', application: 1, from: '2026-01-01', set: { sector: `${tenant} sector` }, reason: 'mine' },
+      { kind: 'cost', month: '2026-01', amount: '1', currency: 'EUR', set: { h_code: any() }, reason: 'mine' },
+      { kind: 'mapping', application: 1, from: '2026-01-01', set: { sector: null }, reason: 'mine', tenant },
+    ],
+    'POST /v1/overrides/{overrideId}/approve': [{}, { note: 'fine' }, { tenant }],
+    'POST /v1/costs/statement/approve': [{ month: '2026-01', sha256: '0'.repeat(64), tenant }],
     'POST /v1/log/range-proof': [
       { ...whole, tenant },
       { ...whole, log: names.logs[0] },
@@ -402,6 +411,7 @@ export async function ghostOf(world: World, { names, authorization }: Stranger):
       holds: list(names.holds, id),
       restores: list(names.restores, id),
       queries: list(names.queries, id),
+      overrides: list(names.overrides, id),
       logs: list(names.logs),
       exports: list(names.exports, id),
       people: list(names.people),

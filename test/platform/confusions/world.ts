@@ -25,6 +25,7 @@ import { Sqs } from '#local/sqs-client.ts';
 import { type Loaded, loadTemplates } from '#local/template.ts';
 import { createLogLedger } from '#stores/postgres/logs.ts';
 import { putContextKey } from '#stores/postgres/migrate.ts';
+import { costsMaker } from '#test/support/costs.ts';
 import { MemoryAnchors, MemorySigner } from '#test/support/memory-log.ts';
 import { testDatabase } from '#test/support/postgres.ts';
 
@@ -121,6 +122,14 @@ export async function startWorld() {
     /** Works off the queues, as Lambda's pollers do. */
     drain: () => drain(loaded, sqs, invoke),
     seal: (tenant: string) => seal(db, tenant),
+    /** Costs of one application of this name; its number. */
+    async costs(tenant: string, name: string): Promise<number> {
+      const maker = await costsMaker(db.ownerSql, tenant);
+      const application = await maker.application(name);
+      await maker.map(application, { sector: `${name} sector`, owner: `${name} owner`, h_code: `${name} code` });
+      await maker.load([{ day: new Date().toISOString().slice(0, 10), application, billed: '10.25' }]);
+      return application;
+    },
     async end() {
       await gateway.stop();
       await Promise.all([issuers.shared.stop(), issuers.own.stop()]);

@@ -16,6 +16,7 @@ import { putInCatalogue } from '#test/support/archived.ts';
 import type { TestPlatform } from '#test/support/platform.ts';
 import { readsArchive } from './archive-stories.ts';
 import { compacted } from './compact-stories.ts';
+import { charged } from './cost-stories.ts';
 import { proofs } from './proof-stories.ts';
 import { archiveQueries } from './query-stories.ts';
 import { losses } from './rebuild-stories.ts';
@@ -66,6 +67,7 @@ export async function runStories(platform: TestPlatform, names: Names): Promise<
     await retention(world);
     await readsArchive(world);
     await archiveQueries(world);
+    await charged(world);
     await losses(world);
     await compacted(world);
     await lostSegment(world, tenant.apiKey);
