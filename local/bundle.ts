@@ -12,6 +12,8 @@ const sources = ['functions', 'core', 'stores', 'sql', 'local/bundle.ts', 'opena
 const entryPattern = /^([a-z][a-z-]*)\.(?:http|queue|schedule|deploy|authorizer)\.ts$/;
 /** Stays a package of its own: see copyCedar. */
 const cedar = '@cedar-policy/cedar-wasm/nodejs';
+/** The same, with the other members of forecasts: see copyMembers. */
+const mstl = '@bsull/augurs/mstl';
 /** Packages in CommonJS still ask for `require` inside ESM. */
 const banner = "import{createRequire}from'node:module';const require=createRequire(import.meta.url);";
 
@@ -78,12 +80,13 @@ export async function bundleFunctions({ root = process.cwd() }: { readonly root?
       banner: { js: banner },
       legalComments: 'none',
       logLevel: 'silent',
-      external: [cedar],
+      external: [cedar, mstl],
       plugins: [requiredHttp],
       metafile: true,
     });
     for (const [file, { imports }] of Object.entries(metafile.outputs)) {
       if (imports.some(({ path }) => path === cedar)) copyCedar(root, join(root, file, '..'));
+      if (imports.some(({ path }) => path === mstl)) copyMembers(root, join(root, file, '..'));
     }
   } catch (error) {
     const errors = (error as { errors?: { text: string; location?: { file: string; line: number } }[] }).errors ?? [];
@@ -109,6 +112,21 @@ function copyCedar(root: string, bundle: string): void {
   mkdirSync(join(to, 'nodejs'), { recursive: true });
   for (const name of ['package.json', 'nodejs/package.json', 'nodejs/cedar_wasm.js', 'nodejs/cedar_wasm_bg.wasm']) {
     cpSync(join(from, name), join(to, name));
+  }
+}
+
+/** Both packages load their WebAssembly by themselves, each in its own way, and from their own folders. */
+function copyMembers(root: string, bundle: string): void {
+  const members = {
+    '@bsull/augurs': ['package.json', 'mstl.js', 'mstl_bg.wasm'],
+    arima: ['package.json', 'index.js', 'load.js', 'wasm/native-sync.js', 'wrapper/native.bin.js'],
+  };
+  for (const [name, files] of Object.entries(members)) {
+    for (const file of files) {
+      const to = join(bundle, 'node_modules', name, file);
+      mkdirSync(join(to, '..'), { recursive: true });
+      cpSync(join(root, 'node_modules', name, file), to);
+    }
   }
 }
 

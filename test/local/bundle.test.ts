@@ -1,6 +1,6 @@
 /** What is bundled: small enough for a fast start, and whole where nothing else of ours lies. */
 import { execFile } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -57,4 +57,30 @@ test('a bundle decides where there is nothing but the bundle', async () => {
   secrets.close();
   const codes = stdout.split('\n').filter((line) => !line.startsWith('{'));
   expect(codes.slice(0, 2)).toEqual(['method_not_allowed', 'forbidden']);
+});
+
+test('forecasts have their WebAssembly beside them, and it runs where there is nothing but the bundle', async () => {
+  const wasm = (name: string) => join(outDir, name, 'node_modules/@bsull/augurs/mstl_bg.wasm');
+  expect(bundles.filter((name) => existsSync(wasm(name)))).toEqual(['costs-forecast']);
+  const folder = join(mkdtempSync(join(tmpdir(), 'trailkeep-bundle-')), 'costs-forecast');
+  cpSync(join(outDir, 'costs-forecast'), folder, { recursive: true });
+  // What the bundle does to load them, as it stands in stores/forecast.
+  const script = `import { createRequire } from 'node:module';
+    import { readFileSync } from 'node:fs';
+    const require = createRequire(import.meta.url);
+    const { initSync, MSTL } = await import('@bsull/augurs/mstl');
+    initSync({ module: readFileSync(require.resolve('@bsull/augurs/mstl').replace(/\\.js$/, '_bg.wasm')) });
+    const model = MSTL.ets([4]);
+    const values = Float64Array.from({ length: 40 }, (_, t) => 5 + (t % 4));
+    model.fit(values);
+    const ARIMA = require('arima');
+    const airline = new ARIMA({ p: 0, d: 1, q: 1, P: 0, D: 1, Q: 1, s: 4, verbose: false });
+    airline.train([...values]);
+    console.log(JSON.stringify([model.predict(4).point.map(Math.round), airline.predict(4)[0].map(Math.round)]));`;
+  writeFileSync(join(folder, 'look.mjs'), script);
+  const { stdout } = await promisify(execFile)(process.execPath, ['look.mjs'], { cwd: folder });
+  expect(JSON.parse(stdout)).toEqual([
+    [5, 6, 7, 8],
+    [5, 6, 7, 8],
+  ]);
 });
