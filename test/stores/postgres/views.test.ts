@@ -252,6 +252,12 @@ describe('who may read', () => {
         and has_table_privilege(r.oid, c.oid, p.privilege)`);
     expect(rows).toEqual([]);
     expect(await own(`select count(*)::int as n from pg_class where relkind = 'm'`)).toEqual([{ n: 8 }]);
+    const members = `select rolname from pg_roles where rolname like 'trailkeep_%' and rolname <> 'trailkeep_views'
+      and pg_has_role(oid, 'trailkeep_views', 'member')`;
+    expect(await own(members)).toEqual([]);
+    expect(
+      await own(`select rolcanlogin, rolbypassrls, rolsuper from pg_roles where rolname = 'trailkeep_views'`),
+    ).toEqual([{ rolcanlogin: false, rolbypassrls: false, rolsuper: false }]);
     for (const name of names) {
       await expect(app.unsafe(`select * from costs.${name}`), name).rejects.toMatchObject({ code: '42501' });
     }
