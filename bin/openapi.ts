@@ -10,6 +10,7 @@ import { breakGlassPaths } from './openapi-paths-break-glass.ts';
 import { costPaths } from './openapi-paths-costs.ts';
 import { eventPaths, filter } from './openapi-paths-events.ts';
 import { exportPaths } from './openapi-paths-exports.ts';
+import { forecastPaths } from './openapi-paths-forecasts.ts';
 import { issuerPaths } from './openapi-paths-issuers.ts';
 import { jobPaths } from './openapi-paths-jobs.ts';
 import { privacyPaths } from './openapi-paths-privacy.ts';
@@ -54,6 +55,7 @@ export function openapi(): object {
         ...costPaths,
         ...sourcePaths,
         ...viewPaths,
+        ...forecastPaths,
       }).map(([path, operations]) => [
         path,
         Object.fromEntries(

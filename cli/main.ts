@@ -11,6 +11,7 @@ import { costCommand } from './cost.ts';
 import { dlqCommand } from './dlq.ts';
 import { exportCommand } from './export.ts';
 import { explain, UsageError } from './fail.ts';
+import { forecastCommand } from './forecast.ts';
 import { commandHelp, mainHelp } from './help.ts';
 import { holdCommand } from './hold.ts';
 import { importCommand } from './import.ts';
@@ -58,6 +59,7 @@ export const commands: readonly Command[] = [
   jobCommand,
   viewCommand,
   costCommand,
+  forecastCommand,
   overrideCommand,
   replayCommand,
   whoamiCommand,

@@ -23,6 +23,7 @@ import type {
 import { breakGlass } from './break-glass.ts';
 import { costViews } from './cost-views.ts';
 import { costs, lineage, overrides } from './costs.ts';
+import { forecasts } from './forecasts.ts';
 import { jobs } from './jobs.ts';
 import { holds, privacy } from './privacy.ts';
 import { proof, type RecoveryView } from './proof.ts';
@@ -90,6 +91,8 @@ export function manage(transport: Transport) {
     prices: prices(transport),
     /** Figures, and statements of what is charged. */
     costs: costs(transport),
+    /** What usage and costs come to. */
+    forecasts: forecasts(transport),
     /** What is otherwise than it was loaded. */
     overrides: overrides(transport),
     /** Where figures come from, and what is made from what. */

@@ -4,6 +4,7 @@ import type { Construct } from 'constructs';
 import type { DataStack } from './data-stack.ts';
 import type { Inside, Place, Verb } from './parts/function.ts';
 import { Charging } from './stages/charging.ts';
+import { Forecasting } from './stages/forecasting.ts';
 import { JobDefinitions } from './stages/job-definitions.ts';
 import { Loading } from './stages/loading.ts';
 import { makeRefresh, makeViews } from './stages/refreshing.ts';
@@ -22,6 +23,7 @@ export class CostsStack extends Stack {
   readonly call: Verb;
   readonly refresh: Verb;
   readonly charging: Charging;
+  readonly forecasting: Forecasting;
   readonly views: Verb;
   readonly loading: Loading;
 
@@ -33,6 +35,7 @@ export class CostsStack extends Stack {
     this.call = makeCall(this, costs);
     this.refresh = makeRefresh(this, costs);
     this.charging = new Charging(this, 'Charging', costs);
+    this.forecasting = new Forecasting(this, 'Forecasting', costs);
     this.views = makeViews(this, costs);
     this.loading = new Loading(this, 'Loading', costs);
   }

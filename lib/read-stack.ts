@@ -30,7 +30,7 @@ export class ReadStack extends Stack {
     super(scope, id, props);
     const { settings, record, proof } = read;
     const { query, athena, privacy, archive } = read.trail;
-    const { charging, definitions, loading } = read.costs;
+    const { charging, definitions, forecasting, loading } = read.costs;
     this.access = new Access(this, 'Access', read);
     this.observe = new Observe(this, 'Observe', read);
     this.door = new FrontDoor(this, 'Door', { settings, authenticate: this.access.authenticate });
@@ -113,6 +113,7 @@ export class ReadStack extends Stack {
     door.route('/v1/sources/{sourceId}/files', ['GET', 'POST'], loading.sources);
     door.route('/v1/prices', ['GET', 'POST'], loading.prices);
     door.route('/v1/costs', ['GET'], charging.figures);
+    door.route('/v1/forecasts', ['GET'], forecasting.forecasts);
     door.route('/v1/costs/statement', ['GET'], charging.statement);
     door.route('/v1/costs/statements', ['GET'], charging.statement);
     door.route('/v1/costs/statement/approve', ['POST'], charging.statement);

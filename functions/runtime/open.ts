@@ -28,6 +28,7 @@ import { clientSettings } from '#stores/aws/clients.ts';
 import { openCedar } from '#stores/cedar/engine.ts';
 import { nodeCipher } from '#stores/crypto/cipher.ts';
 import { nodeProofCrypto } from '#stores/crypto/proof-crypto.ts';
+import { openForecasters } from '#stores/forecast/open.ts';
 import { createAppDynamics } from '#stores/http/appdynamics.ts';
 import { createOutside } from '#stores/http/outside.ts';
 import { createServiceNow } from '#stores/http/servicenow.ts';
@@ -49,6 +50,7 @@ import { createCriticalEvents } from '#stores/postgres/critical-events.ts';
 import { createDeliveries } from '#stores/postgres/deliveries.ts';
 import { createEventExports } from '#stores/postgres/event-exports.ts';
 import { createExports } from '#stores/postgres/exports.ts';
+import { createForecasts } from '#stores/postgres/forecasts.ts';
 import { createHolds } from '#stores/postgres/holds.ts';
 import { createHotRows } from '#stores/postgres/hot-rows.ts';
 import { createIssuerRegistry } from '#stores/postgres/issuers.ts';
@@ -83,9 +85,9 @@ import { createStatements } from '#stores/postgres/statements.ts';
 import { createMoves } from '#stores/postgres/tenant-moves.ts';
 import { createTenantRegistry } from '#stores/postgres/tenants.ts';
 import { createVerification } from '#stores/postgres/verification.ts';
+import { createViewRows } from '#stores/postgres/view-rows.ts';
 import { createCostViews } from '#stores/postgres/views.ts';
 import { PostgresSubjectKeys } from '#stores/privacy/subject-keys.ts';
-import { createViewRows } from '#stores/postgres/view-rows.ts';
 import { TenantKeyStore } from '#stores/privacy/tenant-keys.ts';
 import { S3ArchiveObjects } from '#stores/s3/archive-objects.ts';
 import { objectsByKey, SegmentBlocks } from '#stores/s3/block-reader.ts';
@@ -475,18 +477,26 @@ export const openQuestions = () => new S3Questions(s3(), readEnv('CONTROL_BUCKET
 // Costs: figures, what people changed about them, and where they come from.
 /** As trailkeep_loader. */
 export const openCostViews = () => createCostViews(sql());
+export const openViewRows = async () => createViewRows(sql(), await contextKey());
 export const openLineage = async () => createLineage(sql(), await contextKey());
 export const openCostFigures = async () => createCostFigures(sql(), await contextKey());
-export const openViewRows = async () => createViewRows(sql(), await contextKey());
 export const openOverrides = async () => createOverrides(sql(), await contextKey());
 export const openStatements = async () => createStatements(sql(), await contextKey());
+export const openForecasts = async () => createForecasts(sql(), await contextKey());
+/** Members of forecasts that are WebAssembly. */
+export const openForecastMembers = openForecasters;
 
 // Sources of usage and costs, and what is loaded from them.
 export const openSources = async () => createSources(sql(), await contextKey());
 export const openPrices = async () => createPrices(sql(), await contextKey());
 /** As trailkeep_loader. */
 export const openLoads = async () => createLoads(sql(), await contextKey());
-export const openInbox = () => new S3Inbox(s3(), readEnv('IMPORTS_BUCKET').IMPORTS_BUCKET);
+/** Signs addresses without a checksum: the SDK's would be that of an empty body, and S3 would refuse every other one. */
+export const openInbox = () =>
+  new S3Inbox(
+    new S3Client({ ...clientSettings, requestChecksumCalculation: 'WHEN_REQUIRED' }),
+    readEnv('IMPORTS_BUCKET').IMPORTS_BUCKET,
+  );
 export const openPages = () => new S3Pages(s3(), readEnv('IMPORTS_BUCKET').IMPORTS_BUCKET);
 /** For pages of many megabytes. */
 export const openPagesOut = () => new S3Pages(s3Large(), readEnv('IMPORTS_BUCKET').IMPORTS_BUCKET);
