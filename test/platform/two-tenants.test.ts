@@ -24,6 +24,7 @@ const theirs = {
   query: '',
   override: '',
   load: 0,
+  job: '',
 };
 const secretWord = 'only-b-knows-this';
 let theirEventExport = '';
@@ -72,6 +73,11 @@ beforeAll(async () => {
   theirs.restore = restored.json.id;
   const question = await platform.call('POST', '/v1/queries', { key: b.apiKey, json: { actor: secretWord } });
   theirs.query = question.json.id;
+  const job = await platform.call('POST', '/v1/jobs', {
+    key: b.apiKey,
+    json: { name: secretWord, kind: 'verify', timing: { every: 'day', time: '03:00' } },
+  });
+  theirs.job = job.json.id;
   const { host, port } = platform.postgres;
   const sql = postgres({ host, port, database: 'trailkeep', user: 'postgres', max: 1 });
   const costs = await costsMaker(sql, b.tenantId);
@@ -192,10 +198,6 @@ const cases: Record<string, Case> = {
     missing: `/v1/archive/restores/${missingId}/confirm`,
     json: {},
   },
-  'GET /v1/costs/views/{view}': {
-    foreign: () => `/v1/costs/views/${theirs.query}`,
-    missing: `/v1/costs/views/${missingId}`,
-  },
   'GET /v1/queries/{queryId}': {
     foreign: () => `/v1/queries/${theirs.query}`,
     missing: `/v1/queries/${missingId}`,
@@ -207,6 +209,31 @@ const cases: Record<string, Case> = {
   'GET /v1/queries/{queryId}/results': {
     foreign: () => `/v1/queries/${theirs.query}/results`,
     missing: `/v1/queries/${missingId}/results`,
+  },
+  'GET /v1/costs/views/{view}': {
+    foreign: () => `/v1/costs/views/${theirs.query}`,
+    missing: `/v1/costs/views/${missingId}`,
+  },
+  'GET /v1/jobs/{jobId}': { foreign: () => `/v1/jobs/${theirs.job}`, missing: `/v1/jobs/${missingId}` },
+  'DELETE /v1/jobs/{jobId}': { foreign: () => `/v1/jobs/${theirs.job}`, missing: `/v1/jobs/${missingId}` },
+  'GET /v1/jobs/{jobId}/history': {
+    foreign: () => `/v1/jobs/${theirs.job}/history`,
+    missing: `/v1/jobs/${missingId}/history`,
+  },
+  'POST /v1/jobs/{jobId}/enable': {
+    foreign: () => `/v1/jobs/${theirs.job}/enable`,
+    missing: `/v1/jobs/${missingId}/enable`,
+    json: {},
+  },
+  'POST /v1/jobs/{jobId}/disable': {
+    foreign: () => `/v1/jobs/${theirs.job}/disable`,
+    missing: `/v1/jobs/${missingId}/disable`,
+    json: {},
+  },
+  'POST /v1/jobs/{jobId}/run': {
+    foreign: () => `/v1/jobs/${theirs.job}/run`,
+    missing: `/v1/jobs/${missingId}/run`,
+    json: {},
   },
   'GET /v1/overrides/{overrideId}': {
     foreign: () => `/v1/overrides/${theirs.override}`,
@@ -338,6 +365,7 @@ describe("a foreign id answers like one that is not there, and B's thing stays a
       `/v1/archive/restores/${theirs.restore}`,
       `/v1/queries/${theirs.query}`,
       `/v1/overrides/${theirs.override}`,
+      `/v1/jobs/${theirs.job}`,
     ]) {
       expect((await platform.call('GET', path, { key: b.apiKey })).status, path).toBe(200);
     }
@@ -369,6 +397,7 @@ describe('a list shows nothing of the other', () => {
     '/v1/lineage',
     '/v1/lineage/figure?from=2026-01&to=2026-01',
     '/v1/lineage/graph?namespace=postgres://trailkeep&name=costs.cost_daily&direction=forward',
+    '/v1/jobs',
     '/v1/costs/views',
     '/v1/costs/views/cmdb_match_quality',
     '/v1/costs/views/audit_activity_daily',

@@ -81,6 +81,7 @@ const idsOf = (names: Names): readonly string[] => [
   ...names.restores,
   ...names.queries,
   ...names.overrides,
+  ...names.jobs,
   ...names.logs,
   ...names.exports,
   ...names.people,
@@ -102,6 +103,7 @@ function idsFor(parameter: string, names: Names): readonly string[] {
   if (parameter === 'restoreId') return names.restores;
   if (parameter === 'queryId') return names.queries;
   if (parameter === 'overrideId') return names.overrides;
+  if (parameter === 'jobId') return names.jobs;
   if (parameter === 'view') return readableViewNames;
   if (parameter === 'slug') return names.logs;
   if (parameter === 'path+') return ['checkpoint', 'keys.txt', 'tile/0/000.p/9', 'tile/entries/000.p/9', ...names.logs];
@@ -260,6 +262,11 @@ function bodyOf(route: Route, own: Member, names: Names, draws: Draws): string {
       { actor: person, subject: person },
       { ...whole, project: draws.pick(names.projects) },
     ],
+    'POST /v1/jobs': [
+      { name: any(), kind: 'verify', timing: { every: 'day', time: '03:00' }, tenant },
+      { name: `${tenant} nightly`, kind: 'verify', timing: { every: 'day', time: '03:00' } },
+      { id: draws.pick(names.jobs), name: 'mine', kind: 'verify', timing: { every: 'day', time: '03:00' } },
+    ],
     'POST /v1/overrides': [
       { kind: 'mapping', application: 1, from: '2026-01-01', set: { sector: `${tenant} sector` }, reason: 'mine' },
       { kind: 'cost', month: '2026-01', amount: '1', currency: 'EUR', set: { h_code: any() }, reason: 'mine' },
@@ -412,6 +419,7 @@ export async function ghostOf(world: World, { names, authorization }: Stranger):
       restores: list(names.restores, id),
       queries: list(names.queries, id),
       overrides: list(names.overrides, id),
+      jobs: list(names.jobs, id),
       logs: list(names.logs),
       exports: list(names.exports, id),
       people: list(names.people),

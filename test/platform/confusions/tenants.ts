@@ -18,6 +18,7 @@ export interface Names {
   readonly restores: readonly string[];
   readonly queries: readonly string[];
   readonly overrides: readonly string[];
+  readonly jobs: readonly string[];
   /** Slugs. */
   readonly logs: readonly string[];
   readonly exports: readonly string[];
@@ -138,6 +139,9 @@ async function makeTenant(world: World, admin: string, tag: string): Promise<Mad
   const period = { from: '2020-01-01T00:00:00Z', to: '2020-02-01T00:00:00Z' };
   const restored = await ask(201, 'POST', '/v1/archive/restores', all, { ...period, speed: 'bulk', days: 1 });
   const query = await ask(202, 'POST', '/v1/queries', all, { subject: `${tag}-person-1` });
+  const job = await ask(201, 'POST', '/v1/jobs', all, {
+    ...{ name: `${tag} nightly`, kind: 'verify', timing: { every: 'day', time: '03:00' } },
+  });
   const application = await world.costs(tenant, `${tag} shop`);
   const override = await ask(201, 'POST', '/v1/overrides', all, {
     ...{ kind: 'mapping', application, from: '2026-01-01', set: { sector: null }, reason: `${tag} moved` },
@@ -199,6 +203,7 @@ async function makeTenant(world: World, admin: string, tag: string): Promise<Mad
       restores: [restored.id],
       queries: [query.id],
       overrides: [override.id],
+      jobs: [job.id],
       exports: [exported.id, files.id],
       people,
       emails: people.map((one) => `${one}@example.org`),
