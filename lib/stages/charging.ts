@@ -19,6 +19,7 @@ export class Charging extends Construct {
   constructor(scope: Construct, id: string, props: ChargingProps) {
     super(scope, id);
     const { data, settings } = props;
+    // Their ids in the stack are the names of their bundles.
     const database = speaksPostgres(data, settings.stage, props.inside);
     const reading = { ...database, timeoutSeconds: 29, canary: true };
     // What is decided of costs is critical, whatever a tenant's own rules say.
@@ -31,14 +32,18 @@ export class Charging extends Construct {
       },
       permissions: [...database.permissions, ...send(data.critical)],
     };
-    this.figures = makeVerb(this, 'CostsFigures', props, { ...reading, bundle: 'costs-figures', memoryMb: 1024 });
+    this.figures = makeVerb(scope, 'CostsFigures', props, { ...reading, bundle: 'costs-figures', memoryMb: 1024 });
     // A statement of ten thousand lines is built and hashed while its reader waits.
-    this.statement = makeVerb(this, 'CostsStatement', props, {
+    this.statement = makeVerb(scope, 'CostsStatement', props, {
       ...deciding,
       bundle: 'costs-statement',
       memoryMb: 1769,
     });
-    this.overrides = makeVerb(this, 'CostsOverrides', props, { ...deciding, bundle: 'costs-overrides', memoryMb: 512 });
-    this.lineage = makeVerb(this, 'CostsLineage', props, { ...reading, bundle: 'costs-lineage', memoryMb: 512 });
+    this.overrides = makeVerb(scope, 'CostsOverrides', props, {
+      ...deciding,
+      bundle: 'costs-overrides',
+      memoryMb: 512,
+    });
+    this.lineage = makeVerb(scope, 'CostsLineage', props, { ...reading, bundle: 'costs-lineage', memoryMb: 512 });
   }
 }
