@@ -25,8 +25,8 @@ export interface ExportEventsPorts {
 }
 
 const dayMs = 86_400_000;
-/** How often it is asked whether the builder is done. */
-const lookMs = 60_000;
+/** When it is asked again whether the builder is done: soon at first, for most exports are small. */
+const lookMs = (looks: number) => Math.min(5_000 * 2 ** looks, 300_000);
 const masked = Object.fromEntries(
   fieldGroups.map((group) => [group, group === 'what' ? 'clear' : 'masked']),
 ) as unknown as View;
@@ -40,7 +40,8 @@ export async function exportEvents(ports: ExportEventsPorts, task: Task): Promis
     throw new RunFault(made.problem ?? 'export_incomplete', 'The export was not built; what is missing stands in it.');
   }
   if (made?.state !== 'ready') {
-    return { is: 'more', position: { export: run }, at: new Date(ports.clock().getTime() + lookMs) };
+    const looks = Number(task.position?.looks ?? 0);
+    return { is: 'more', position: { looks: looks + 1 }, at: new Date(ports.clock().getTime() + lookMs(looks)) };
   }
   const { events, bytes, parts } = made;
   return {

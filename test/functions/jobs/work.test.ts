@@ -45,9 +45,11 @@ describe('export', () => {
     const { ports, opened, seen } = world();
     const task = taskOf({ config });
     expect(await exportEvents(ports, task)).toEqual({
-      ...{ is: 'more', position: { export: task.run } },
-      at: new Date('2026-03-15T06:01:05Z'),
+      ...{ is: 'more', position: { looks: 1 } },
+      at: new Date('2026-03-15T06:00:10Z'),
     });
+    const later = await exportEvents(ports, { ...task, position: { looks: 9 } });
+    expect(later).toMatchObject({ position: { looks: 10 }, at: new Date('2026-03-15T06:05:05Z') });
     expect(opened.get(task.run)).toMatchObject({
       ...{ format: 'csv', askedBy: 'user:ann', askedAt: clock() },
       asked: {
