@@ -9,6 +9,7 @@ const benches = [
   'query',
   'query-archive',
   'export',
+  'load',
   'refresh',
   'permissions',
   'merkle',

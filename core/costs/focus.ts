@@ -35,6 +35,7 @@ export const focusMoreColumns = [
 
 /** `Usage` and what else the specification has; a word of another version is loaded as it is. */
 const maxLength = 2048;
+const keyMax = 500;
 const currency = /^[A-Z]{3}$/;
 const tagsOf = z.record(z.string(), z.json());
 
@@ -48,8 +49,38 @@ export type FocusRow =
   | { readonly ok: true; readonly charge: ChargeRow }
   | { readonly ok: false; readonly rejected: Rejected };
 
-/** One row: a charge, or why it is none. `line` is its number among the rows of the file, from 1. */
-export function readFocusRow(row: Readonly<Record<string, unknown>>, line: number, settings: FocusSettings): FocusRow {
+/**
+ * Reads rows of one file: a charge, or why it is none. `line` is a row's number in the file, from 1. What rows have in
+ * common, times and tags, is read once.
+ */
+export function focusReader(settings: FocusSettings) {
+  const days = remembering(dayIn);
+  const tagged = remembering((tags: string) => tagOf(tags, settings.application_tag));
+  return (row: Readonly<Record<string, unknown>>, line: number): FocusRow => {
+    const known = { dayIn: days, tagOf: tagged, resources: settings.resources };
+    return readFocusRow(row, line, known);
+  };
+}
+
+const rememberedMax = 10_000;
+function remembering<T>(read: (text: string) => T): (text: string) => T {
+  const known = new Map<string, T>();
+  return (text) => {
+    if (known.has(text)) return known.get(text) as T;
+    if (known.size >= rememberedMax) known.clear();
+    const value = read(text);
+    known.set(text, value);
+    return value;
+  };
+}
+
+interface Readers {
+  readonly dayIn: (time: string) => string | undefined;
+  readonly tagOf: (tags: string) => string | undefined;
+  readonly resources: boolean;
+}
+
+function readFocusRow(row: Readonly<Record<string, unknown>>, line: number, read: Readers): FocusRow {
   const refuse = (code: string, reason: string): FocusRow => ({
     ok: false,
     rejected: { place: `row ${line}`, code, reason, row: JSON.stringify(row) },
@@ -64,7 +95,7 @@ export function readFocusRow(row: Readonly<Record<string, unknown>>, line: numbe
   }
   const money = text(row, 'BillingCurrency');
   if (!currency.test(money)) return refuse('currency_invalid', 'BillingCurrency is not a code of ISO 4217.');
-  const day = dayIn(text(row, 'ChargePeriodStart'));
+  const day = read.dayIn(text(row, 'ChargePeriodStart'));
   if (!day) return refuse('time_invalid', 'ChargePeriodStart is not a time.');
   const [chargeCategory, provider, serviceCategory, serviceName] = [
     'ChargeCategory',
@@ -77,7 +108,10 @@ export function readFocusRow(row: Readonly<Record<string, unknown>>, line: numbe
   const resource = text(row, 'ResourceId');
   const long = [chargeCategory, provider, serviceCategory, serviceName, resource].some((one) => one.length > maxLength);
   if (long) return refuse('text_too_long', `A text has more than ${maxLength} characters.`);
-  const application = applicationOf(text(row, 'Tags'), resource, settings);
+  // By the tag that the source's settings name, else by resource where they want that; else nobody's.
+  const named = read.tagOf(text(row, 'Tags')) ?? (read.resources && resource !== '' ? resource : undefined);
+  const application: ApplicationName | undefined =
+    named === undefined ? undefined : { controller: '', key: named.slice(0, keyMax) };
   const [billed, effective, list, contracted] = costs as [string, string, string, string];
   return {
     ok: true,
@@ -101,14 +135,11 @@ function dayIn(time: string): string | undefined {
   return Number.isNaN(at.getTime()) ? undefined : dayOf(at);
 }
 
-/** By the tag that the source's settings name, else by resource where they want that; else nobody's. */
-function applicationOf(tags: string, resource: string, settings: FocusSettings): ApplicationName | undefined {
-  const { application_tag: key, resources } = settings;
-  if (key !== undefined && tags !== '') {
-    const parsed = parseJson(tags);
-    const read = tagsOf.safeParse(parsed.ok ? parsed.value : undefined);
-    const value = read.success && Object.hasOwn(read.data, key) ? read.data[key] : undefined;
-    if (typeof value === 'string' && value.trim() !== '') return { controller: '', key: value.trim().slice(0, 500) };
-  }
-  return resources && resource !== '' ? { controller: '', key: resource.slice(0, 500) } : undefined;
+/** The value of a tag that is a text. */
+function tagOf(tags: string, key: string | undefined): string | undefined {
+  if (key === undefined || tags === '') return undefined;
+  const parsed = parseJson(tags);
+  const read = tagsOf.safeParse(parsed.ok ? parsed.value : undefined);
+  const value = read.success && Object.hasOwn(read.data, key) ? read.data[key] : undefined;
+  return typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined;
 }

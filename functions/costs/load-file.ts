@@ -1,6 +1,6 @@
 /** A file of an inbox as chunks of rows. */
 import { createHash } from 'node:crypto';
-import { focusColumns, focusMoreColumns, readFocusRow } from '#core/costs/focus.ts';
+import { focusColumns, focusMoreColumns, focusReader } from '#core/costs/focus.ts';
 import { hCodeColumns, readHCodeRow } from '#core/costs/h-code.ts';
 import type { ApplicationRow, ChargeRow, Chunk, HCodeRow, Rejected } from '#core/costs/rows.ts';
 import { type Source, settingsOf } from '#core/costs/source.ts';
@@ -21,19 +21,19 @@ export async function* chunksOf(place: FilePlace, source: Source, isLate: () => 
   const batches = isFocus
     ? readRows(place, focusColumns, focusMoreColumns)
     : readRows(place, ['application', 'h_code'], hCodeColumns);
+  const read = isFocus ? focusReader(settingsOf('focus', source.settings)) : undefined;
   for await (const batch of batches) {
     if (isLate()) throw new RunFault('file_too_large', `${place.file.name} takes too long: split it.`);
-    yield isFocus ? focusChunk(batch, source) : hCodeChunk(batch);
+    yield read ? focusChunk(batch, read) : hCodeChunk(batch);
   }
 }
 
-function focusChunk({ rows, rejected: unread }: RowBatch, source: Source): Chunk {
-  const settings = settingsOf('focus', source.settings);
+function focusChunk({ rows, rejected: unread }: RowBatch, readRow: ReturnType<typeof focusReader>): Chunk {
   const charges: ChargeRow[] = [];
   const rejected: Rejected[] = [...unread];
   const applications = new Map<string, ApplicationRow>();
   for (const { line, row } of rows) {
-    const read = readFocusRow(row, line, settings);
+    const read = readRow(row, line);
     if (!read.ok) {
       rejected.push(read.rejected);
       continue;

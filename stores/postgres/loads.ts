@@ -119,7 +119,7 @@ async function take(
   let rows = noRows;
   let [from, to] = ['9999', ''];
   const rejected: Rejected[] = [];
-  for await (const chunk of chunks) {
+  for await (const chunk of ahead(chunks)) {
     await dimensions.take(chunk);
     const facts = await insertFacts(tx, slice.tenant, load, dimensions, chunk);
     const told = (chunk.applications?.length ?? 0) + (chunk.cmdb?.length ?? 0);
@@ -137,6 +137,24 @@ async function take(
   }
   const days = to === '' ? { from: dayOf(slice), to: dayOf(slice) } : { from, to };
   return { rows, rejected, ...days };
+}
+
+/** The next chunk is read while Postgres works on the last one. */
+async function* ahead(chunks: AsyncIterable<Chunk>): AsyncIterable<Chunk> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  try {
+    let next = iterator.next();
+    for (;;) {
+      const { value, done } = await next;
+      if (done) return;
+      next = iterator.next();
+      // It is awaited later: until then its failure is nobody's.
+      next.catch(() => {});
+      yield value;
+    }
+  } finally {
+    await iterator.return?.();
+  }
 }
 
 /** A slice without facts is of the day that it is named after, or of today. */

@@ -13,10 +13,16 @@ const rangeBytes = 8 * 1024 * 1024;
 export class S3Inbox implements Inbox {
   readonly #client: S3Client;
   readonly #bucket: string;
+  readonly #signer: S3Client;
 
-  constructor(client: S3Client, bucket: string) {
+  /**
+   * `signer` signs addresses and calls nothing. It must not add checksums by itself (`WHEN_REQUIRED`): they would be those
+   * of no content, and S3 would refuse every file.
+   */
+  constructor(client: S3Client, bucket: string, signer = client) {
     this.#client = client;
     this.#bucket = bucket;
+    this.#signer = signer;
   }
 
   async list(tenant: string, source: string): Promise<readonly InboxFile[]> {
@@ -59,7 +65,7 @@ export class S3Inbox implements Inbox {
   offer(tenant: string, source: string, name: string, seconds: number): Promise<string> {
     const command = new PutObjectCommand({ Bucket: this.#bucket, Key: keyOf(tenant, source, name) });
     // Signed here: nothing is called, but the credentials may have to be fetched.
-    return reach(place, () => getSignedUrl(this.#client, command, { expiresIn: seconds }));
+    return reach(place, () => getSignedUrl(this.#signer, command, { expiresIn: seconds }));
   }
 }
 

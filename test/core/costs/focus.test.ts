@@ -1,6 +1,6 @@
 /** A row of a FOCUS file is a charge, or it is put aside with the reason. */
 import { expect, test } from 'vitest';
-import { readFocusRow } from '#core/costs/focus.ts';
+import { focusReader } from '#core/costs/focus.ts';
 import { readHCodeRow } from '#core/costs/h-code.ts';
 
 const row = {
@@ -16,7 +16,7 @@ const row = {
   ...{ RegionId: 'us-west-2', ResourceId: 'i-1', Tags: '{"application": "Checkout", "n": 1}' },
 };
 const settings = { application_tag: 'application', resources: false };
-const read = (more: Record<string, unknown>, own = settings) => readFocusRow({ ...row, ...more }, 7, own);
+const read = (more: Record<string, unknown>, own = settings) => focusReader(own)({ ...row, ...more }, 7);
 
 test('four costs, as they are', () => {
   expect(read({})).toEqual({
