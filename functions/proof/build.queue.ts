@@ -43,8 +43,9 @@ export async function build(
   const failed: string[] = [];
   for (const message of messages) {
     const { tenant, id } = JSON.parse(message.body) as { tenant: string; id: string };
-    // A request that was refused at the last moment left its message and no row.
     const wanted = await ports.exports.get(tenant, id);
+    // The row may be slower than the message. When the queue brings it again and there is none yet, its request was refused.
+    if (!wanted && message.receiveCount === 1) failed.push(message.messageId);
     if (wanted?.state !== 'asked') continue;
     try {
       if (!(await buildOne(ports, wanted, now))) await ports.exportQueue.send([{ body: message.body, group: tenant }]);

@@ -144,6 +144,14 @@ describe('complete or failed', () => {
     await own.database.drop();
   });
 
+  test('a message that is faster than its row comes again; one without its row then is dropped', async () => {
+    const body = JSON.stringify({ v: 1, tenant: tenantB, id: '01890000-0000-7000-8000-0000000fffff' });
+    const message = { messageId: 'm', body, queue: 'q', receiveCount: 1, sentAt: 0 };
+    const { buildExport } = await import('#functions/query/build-export.queue.ts');
+    expect(await buildExport(made.ports, [message], { now: askedAt }, small)).toEqual(['m']);
+    expect(await buildExport(made.ports, [{ ...message, receiveCount: 2 }], { now: askedAt }, small)).toEqual([]);
+  });
+
   test('what nobody can explain fails after five tries, and an outage is waited for', async () => {
     const { id } = await made.ask({ format: 'jsonl' });
     const message = { messageId: 'm', body: made.queue.messages[0]!.body, queue: 'q', receiveCount: 4, sentAt: 0 };
