@@ -139,7 +139,6 @@ export interface TenantSecrets {
 export interface Reports {
   /** Durable on return; writing again takes the place of what was there. JSON in canonical form. */
   put(tenant: string, run: string, bytes: Uint8Array): Promise<void>;
-  get(tenant: string, run: string): Promise<Uint8Array | undefined>;
 }
 
 /** One call of a tenant's webhook. What its server says in words is a stranger's, and is not looked at. */

@@ -16,6 +16,9 @@ export interface OnwardPorts {
   readonly runs: Pick<Runs, 'said'>;
 }
 
+/** What a kind tells of a run, as the hash of a report, is in the trail as well, when it is short. */
+const resultCharsMax = 4_096;
+
 /** Sends and tells what is due. Rejects with `Unavailable` when part of it was not done; the sweep finds that. */
 export type Onward = (due: Due, now: Date) => Promise<void>;
 
@@ -35,7 +38,7 @@ async function tellBegan({ recorder, runs }: OnwardPorts, run: Run, now: Date): 
 }
 
 async function tellEnded({ recorder, runs }: OnwardPorts, run: Run, now: Date): Promise<void> {
-  const { state, startedAt, rows, error, parts } = run;
+  const { state, startedAt, rows, error, parts, result } = run;
   const endedAt = run.endedAt!;
   const durationMs = startedAt ? endedAt.getTime() - startedAt.getTime() : 0;
   const event = eventOf(run, `job.${state}`, endedAt, {
@@ -43,9 +46,10 @@ async function tellEnded({ recorder, runs }: OnwardPorts, run: Run, now: Date): 
     rows: { ...rows },
     parts: { done: parts.done, failed: parts.failed },
     ...(error ? { error: { ...error } } : {}),
+    ...(result && JSON.stringify(result).length <= resultCharsMax ? { result: result as JsonObject } : {}),
   });
-  const result = { succeeded: 'success', refused: 'denied' }[state as string] ?? 'failure';
-  const outcome = { result, ...(error ? { reason: error.code } : {}) } as EventInput['outcome'] & object;
+  const became = { succeeded: 'success', refused: 'denied' }[state as string] ?? 'failure';
+  const outcome = { result: became, ...(error ? { reason: error.code } : {}) } as EventInput['outcome'] & object;
   await recorder.record(run.tenant, [{ ...event, outcome }], now);
   await runs.said(run, 'ended', now);
   metric('jobs', `${run.kind}-${state}`, 1);

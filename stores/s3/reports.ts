@@ -1,7 +1,7 @@
 /** Reports that jobs wrote: `reports/<tenant>/<run>.json`. */
-import { GetObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import type { Reports } from '#core/jobs/ports.ts';
-import { nameOf, reach } from '../aws/clients.ts';
+import { reach } from '../aws/clients.ts';
 
 const place = 'S3 reports';
 
@@ -17,19 +17,6 @@ export class S3Reports implements Reports {
   async put(tenant: string, run: string, bytes: Uint8Array): Promise<void> {
     const input = { Bucket: this.#bucket, Key: keyOf(tenant, run), Body: bytes, ContentType: 'application/json' };
     await reach(place, () => this.#client.send(new PutObjectCommand(input)));
-  }
-
-  async get(tenant: string, run: string): Promise<Uint8Array | undefined> {
-    return reach(place, async () => {
-      try {
-        const input = { Bucket: this.#bucket, Key: keyOf(tenant, run) };
-        const { Body } = await this.#client.send(new GetObjectCommand(input));
-        return await Body!.transformToByteArray();
-      } catch (error) {
-        if (nameOf(error) === 'NoSuchKey') return undefined;
-        throw error;
-      }
-    });
   }
 }
 

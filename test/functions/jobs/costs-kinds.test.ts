@@ -36,7 +36,6 @@ test('a report is the statement of the month before, as bytes that its hash is o
     statements: createStatements(db.login('trailkeep_app'), contextKey),
     reports: {
       put: async (tenant: string, run: string, bytes: Uint8Array) => void kept.set(`${tenant} ${run}`, bytes),
-      get: async () => undefined,
     },
   };
   const task = taskOf({ kind: 'report' });
