@@ -12,7 +12,7 @@ import type { Segment } from '#core/record/segment.ts';
 import { actorPrefix } from './actor-column.ts';
 import { askAll, askEach, clustersOf, searchAll } from './clusters.ts';
 import { asked, withTenants } from './connect.ts';
-import { createPartitions } from './partitions.ts';
+import { partitionsOf } from './partitions.ts';
 import { isDuplicate } from './unavailable.ts';
 
 interface Batch {
@@ -122,8 +122,8 @@ export function createLedger(sql: Sql, contextKey: Uint8Array): Ledger {
         return await commit(batch, new Date());
       } catch (error) {
         if (!lacksPartition(error)) throw error;
-        const [home] = await clusters.together(batch.segment.parts.map(({ tenant }) => tenant));
-        const partitions = createPartitions(home!.sql);
+        // They live on one cluster, or there was no transaction that could miss a month.
+        const partitions = await partitionsOf(sql, batch.segment.parts[0]!.tenant);
         for (const month of monthsOf(batch.lines)) await partitions.ensure(month, 0);
         return await commit(batch, new Date());
       }

@@ -10,7 +10,7 @@ import type { Segment } from '#core/record/segment.ts';
 import { clustersOf } from './clusters.ts';
 import { asked, withTenants } from './connect.ts';
 import { insertEvents, insertMessages, insertTokens, monthsOf, tokensOf } from './ledger.ts';
-import { createPartitions } from './partitions.ts';
+import { partitionsOf } from './partitions.ts';
 
 /** A part as it is going to be. */
 interface NewPart {
@@ -21,7 +21,6 @@ interface NewPart {
 
 /** Opens recovery; what each method promises is in core/proof/ports.ts. */
 export function createLogRecovery(sql: Sql, contextKey: Uint8Array): LogRecovery {
-  const partitions = createPartitions(sql);
   const within = <T>(tenant: string, work: (tx: TransactionSql) => Promise<T>, mode?: 'read only') =>
     withTenants(sql, contextKey, [tenant], new Date(), work, mode);
 
@@ -83,6 +82,7 @@ export function createLogRecovery(sql: Sql, contextKey: Uint8Array): LogRecovery
       }),
 
     async rebuild(tenant, epoch, plan) {
+      const partitions = await partitionsOf(sql, tenant);
       for (const month of monthsOf(plan.found.filter(isCritical).flatMap(({ lines }) => lines))) {
         await partitions.ensure(month, 0);
       }

@@ -3,7 +3,7 @@ import type { Partitions } from '#core/access/ports.ts';
 import { clustersOf } from './clusters.ts';
 import { asked } from './connect.ts';
 
-/** Monthly partitions of record.event. */
+/** Monthly partitions of record.event, on every cluster. */
 export function createPartitions(sql: Sql): Partitions {
   return {
     async ensure(from, months) {
@@ -18,4 +18,10 @@ export function createPartitions(sql: Sql): Partitions {
       return [...made];
     },
   };
+}
+
+/** The months of the cluster that a tenant lives on: whoever writes for it needs no other. */
+export async function partitionsOf(sql: Sql, tenant: string): Promise<Partitions> {
+  const [home] = await clustersOf(sql).together([tenant]);
+  return createPartitions(home!.sql);
 }

@@ -5,11 +5,10 @@ import { chunkOf, partOf } from './catalogue.ts';
 import { withTenants } from './connect.ts';
 import { hotFloorNow } from './hot-floor.ts';
 import { insertEvents, insertTokens, monthsOf, tokensOf } from './ledger.ts';
-import { createPartitions } from './partitions.ts';
+import { partitionsOf } from './partitions.ts';
 
 /** Opens the events for a replay; what each method promises is in core/archive/rebuild-ports.ts. */
 export function createReplayLedger(sql: Sql, contextKey: Uint8Array): ReplayLedger {
-  const partitions = createPartitions(sql);
   const within = <T>(tenant: string, work: (tx: TransactionSql) => Promise<T>, mode?: 'read only') =>
     withTenants(sql, contextKey, [tenant], new Date(), work, mode);
 
@@ -38,6 +37,7 @@ export function createReplayLedger(sql: Sql, contextKey: Uint8Array): ReplayLedg
 
     async restore(tenant, lines) {
       if (lines.length === 0) return { added: 0, stored: [] };
+      const partitions = await partitionsOf(sql, tenant);
       for (const month of monthsOf(lines)) await partitions.ensure(month, 0);
       return within(tenant, async (tx) => {
         const { count } = await insertEvents(tx, lines);
