@@ -25,6 +25,7 @@ const theirs = {
   override: '',
   load: 0,
   job: '',
+  source: '',
 };
 const secretWord = 'only-b-knows-this';
 let theirEventExport = '';
@@ -78,6 +79,8 @@ beforeAll(async () => {
     json: { name: secretWord, kind: 'verify', timing: { every: 'day', time: '03:00' } },
   });
   theirs.job = job.json.id;
+  const source = await platform.call('POST', '/v1/sources', { key: b.apiKey, json: { kind: 'focus', name: secretWord } });
+  theirs.source = source.json.id;
   const { host, port } = platform.postgres;
   const sql = postgres({ host, port, database: 'trailkeep', user: 'postgres', max: 1 });
   const costs = await costsMaker(sql, b.tenantId);
@@ -235,6 +238,33 @@ const cases: Record<string, Case> = {
     missing: `/v1/jobs/${missingId}/run`,
     json: {},
   },
+  'GET /v1/sources/{sourceId}': { foreign: () => `/v1/sources/${theirs.source}`, missing: `/v1/sources/${missingId}` },
+  'PUT /v1/sources/{sourceId}': {
+    foreign: () => `/v1/sources/${theirs.source}`,
+    missing: `/v1/sources/${missingId}`,
+    json: { settings: {} },
+  },
+  'DELETE /v1/sources/{sourceId}': {
+    foreign: () => `/v1/sources/${theirs.source}`,
+    missing: `/v1/sources/${missingId}`,
+  },
+  'GET /v1/sources/{sourceId}/quarantine': {
+    foreign: () => `/v1/sources/${theirs.source}/quarantine`,
+    missing: `/v1/sources/${missingId}/quarantine`,
+  },
+  'GET /v1/sources/{sourceId}/loads': {
+    foreign: () => `/v1/sources/${theirs.source}/loads`,
+    missing: `/v1/sources/${missingId}/loads`,
+  },
+  'GET /v1/sources/{sourceId}/files': {
+    foreign: () => `/v1/sources/${theirs.source}/files`,
+    missing: `/v1/sources/${missingId}/files`,
+  },
+  'POST /v1/sources/{sourceId}/files': {
+    foreign: () => `/v1/sources/${theirs.source}/files`,
+    missing: `/v1/sources/${missingId}/files`,
+    json: { name: 'a.csv' },
+  },
   'GET /v1/overrides/{overrideId}': {
     foreign: () => `/v1/overrides/${theirs.override}`,
     missing: `/v1/overrides/${missingId}`,
@@ -366,6 +396,7 @@ describe("a foreign id answers like one that is not there, and B's thing stays a
       `/v1/queries/${theirs.query}`,
       `/v1/overrides/${theirs.override}`,
       `/v1/jobs/${theirs.job}`,
+      `/v1/sources/${theirs.source}`,
     ]) {
       expect((await platform.call('GET', path, { key: b.apiKey })).status, path).toBe(200);
     }
@@ -398,6 +429,8 @@ describe('a list shows nothing of the other', () => {
     '/v1/lineage/figure?from=2026-01&to=2026-01',
     '/v1/lineage/graph?namespace=postgres://trailkeep&name=costs.cost_daily&direction=forward',
     '/v1/jobs',
+    '/v1/sources',
+    '/v1/prices',
     '/v1/costs/views',
     '/v1/costs/views/cmdb_match_quality',
     '/v1/costs/views/audit_activity_daily',

@@ -82,6 +82,7 @@ const idsOf = (names: Names): readonly string[] => [
   ...names.queries,
   ...names.overrides,
   ...names.jobs,
+  ...names.sources,
   ...names.logs,
   ...names.exports,
   ...names.people,
@@ -104,6 +105,7 @@ function idsFor(parameter: string, names: Names): readonly string[] {
   if (parameter === 'queryId') return names.queries;
   if (parameter === 'overrideId') return names.overrides;
   if (parameter === 'jobId') return names.jobs;
+  if (parameter === 'sourceId') return names.sources;
   if (parameter === 'view') return readableViewNames;
   if (parameter === 'slug') return names.logs;
   if (parameter === 'path+') return ['checkpoint', 'keys.txt', 'tile/0/000.p/9', 'tile/entries/000.p/9', ...names.logs];
@@ -267,6 +269,14 @@ function bodyOf(route: Route, own: Member, names: Names, draws: Draws): string {
       { name: `${tenant} nightly`, kind: 'verify', timing: { every: 'day', time: '03:00' } },
       { id: draws.pick(names.jobs), name: 'mine', kind: 'verify', timing: { every: 'day', time: '03:00' } },
     ],
+    'POST /v1/sources': [
+      { kind: 'focus', name: any(), tenant },
+      { kind: 'h-code', name: `${tenant} mine`, settings: { names: [{ like: '*', h_code: any() }] } },
+      { id: draws.pick(names.sources), kind: 'focus', name: 'mine' },
+    ],
+    'PUT /v1/sources/{sourceId}': [{ settings: {} }, { secret: any() }, { settings: {}, tenant }],
+    'POST /v1/sources/{sourceId}/files': [{ name: 'a.csv' }, { name: `../${tenant}/a.csv` }, { name: 'a.csv', tenant }],
+    'POST /v1/prices': [{ package: any(), from_day: '2026-01-01', currency: 'EUR', amount: '1', tenant }],
     'POST /v1/overrides': [
       { kind: 'mapping', application: 1, from: '2026-01-01', set: { sector: `${tenant} sector` }, reason: 'mine' },
       { kind: 'cost', month: '2026-01', amount: '1', currency: 'EUR', set: { h_code: any() }, reason: 'mine' },
@@ -420,6 +430,7 @@ export async function ghostOf(world: World, { names, authorization }: Stranger):
       queries: list(names.queries, id),
       overrides: list(names.overrides, id),
       jobs: list(names.jobs, id),
+      sources: list(names.sources, id),
       logs: list(names.logs),
       exports: list(names.exports, id),
       people: list(names.people),

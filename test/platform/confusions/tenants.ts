@@ -19,6 +19,7 @@ export interface Names {
   readonly queries: readonly string[];
   readonly overrides: readonly string[];
   readonly jobs: readonly string[];
+  readonly sources: readonly string[];
   /** Slugs. */
   readonly logs: readonly string[];
   readonly exports: readonly string[];
@@ -153,6 +154,7 @@ async function makeTenant(world: World, admin: string, tag: string): Promise<Mad
     tenant_claim: localTenantClaim,
   });
   const person = await tokenOf(world.issuers.shared, administrator, tenant);
+  const source = await ask(201, 'POST', '/v1/sources', all, { kind: 'focus', name: `${tag} bills` });
   const exported = await ask(202, 'POST', '/v1/exports/auditor', all, { ids: [tenant] });
   const files = await ask(202, 'POST', '/v1/exports', all, { format: 'jsonl', actor: `${tag}-person-1` });
   const people = [1, 2, 3].map((n) => `${tag}-person-${n}`);
@@ -204,6 +206,7 @@ async function makeTenant(world: World, admin: string, tag: string): Promise<Mad
       queries: [query.id],
       overrides: [override.id],
       jobs: [job.id],
+      sources: [source.id],
       exports: [exported.id, files.id],
       people,
       emails: people.map((one) => `${one}@example.org`),

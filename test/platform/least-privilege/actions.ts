@@ -208,7 +208,7 @@ export function translatorOf(assembly: Assembly, running: readonly RunningResour
     if (service === 'kms') return ofKms(operation, input());
     if (service === 'lambda') return ofLambda(operation, body);
     if (service === 'athena') return ofAthena(operation);
-    if (what === 'ssm GetParameter' || what === 'ssm PutParameter') {
+    if (['ssm GetParameter', 'ssm PutParameter', 'ssm DeleteParameter'].includes(what)) {
       const name = String(input().Name).replace('/trailkeep/dev/', `/trailkeep/${assembly.stage}/`);
       return [[`ssm:${operation}`, `arn:aws:ssm:${region}:${account}:parameter${name}`]];
     }

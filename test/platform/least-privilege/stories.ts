@@ -19,6 +19,7 @@ import { compacted } from './compact-stories.ts';
 import { charged } from './cost-stories.ts';
 import { proofs } from './proof-stories.ts';
 import { archiveQueries } from './query-stories.ts';
+import { loaded } from './loading-stories.ts';
 import { losses } from './rebuild-stories.ts';
 import { retention } from './retention-stories.ts';
 import { type Names, superuser, type World } from './world.ts';
@@ -68,6 +69,7 @@ export async function runStories(platform: TestPlatform, names: Names): Promise<
     await readsArchive(world);
     await archiveQueries(world);
     await charged(world);
+    await loaded(world);
     await losses(world);
     await compacted(world);
     await lostSegment(world, tenant.apiKey);
