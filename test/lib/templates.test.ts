@@ -176,7 +176,7 @@ describe.each(stages)('%s', (stage, assembly, resolve) => {
       .all('AWS::ApiGateway::Method')
       .filter(({ Properties }) => Properties.AuthorizationType !== 'CUSTOM');
     expect(open).toHaveLength(6);
-    expect(assembly.all('AWS::ApiGateway::Method')).toHaveLength(136);
+    expect(assembly.all('AWS::ApiGateway::Method')).toHaveLength(137);
   });
 });
 

@@ -79,13 +79,29 @@ beforeAll(async () => {
     json: { name: secretWord, kind: 'verify', timing: { every: 'day', time: '03:00' } },
   });
   theirs.job = job.json.id;
-  const source = await platform.call('POST', '/v1/sources', { key: b.apiKey, json: { kind: 'focus', name: secretWord } });
+  const source = await platform.call('POST', '/v1/sources', {
+    key: b.apiKey,
+    json: { kind: 'focus', name: secretWord },
+  });
+  theirs.source = source.json.id;
+  const source = await platform.call('POST', '/v1/sources', {
+    key: b.apiKey,
+    json: { kind: 'focus', name: secretWord },
+  });
   theirs.source = source.json.id;
   const { host, port } = platform.postgres;
   const sql = postgres({ host, port, database: 'trailkeep', user: 'postgres', max: 1 });
   const costs = await costsMaker(sql, b.tenantId);
   const application = await costs.application(secretWord);
   theirs.load = await costs.load([{ day: '2026-01-05', application, billed: '10' }]);
+  await sql`with made as (
+      insert into costs.forecast (tenant_id, series, run_id, made_at, through, periods, filled, because, missing, best,
+        weights, errors, reselected, verdict, point, low80, high80, low95, high95)
+      values (${b.tenantId}, ${`application/${application}/cost/EUR/daily`}, ${missingId}, now(), '2026-01-05', 1, 0,
+        'insufficient-data', 20, 'naive', '{"naive":1}', '{}', false, 'unknown', '{10}', '{10}', '{10}', '{10}', '{10}')
+      returning tenant_id, id, series)
+    insert into costs.forecast_series select tenant_id, series, 'application', ${application}, 'cost', 'EUR', 'daily', id,
+      '2026-01-05', '2026-01-05', 'unknown' from made`;
   await sql.end();
   const override = await platform.call('POST', '/v1/overrides', {
     key: b.apiKey,
@@ -362,6 +378,13 @@ describe("a foreign id answers like one that is not there, and B's thing stays a
     expect(own.status).toBe(200);
   });
 
+  test('what is foretold is only the own', async () => {
+    const { forecasts } = (await platform.call('GET', '/v1/forecasts', { key: b.apiKey })).json;
+    expect(forecasts).toMatchObject([{ subject: { name: secretWord }, missing: 20 }]);
+    const asked = `/v1/forecasts?series=${forecasts[0].series}`;
+    expect((await platform.call('GET', asked, { key: a.apiKey })).json).toEqual({ forecasts: [], next_cursor: null });
+  });
+
   test('exports of events too', async () => {
     const asked = await platform.call('GET', `/v1/exports/${theirEventExport}`, { key: b.apiKey });
     expect(asked.json).toMatchObject({ state: 'ready', events: expect.any(Number) });
@@ -424,6 +447,8 @@ describe('a list shows nothing of the other', () => {
     '/v1/costs?by=application,sector',
     '/v1/costs/statement?month=2026-01',
     '/v1/costs/statements',
+    '/v1/forecasts',
+    '/v1/forecasts?grain=daily&subject=1',
     '/v1/overrides',
     '/v1/lineage',
     '/v1/lineage/figure?from=2026-01&to=2026-01',

@@ -13,6 +13,8 @@ export async function charged({ platform, ask }: World): Promise<void> {
   const scopes = ['costs:read', 'costs:override', 'costs:approve'];
   const second = (await ask(201, 'POST', '/v1/keys', apiKey, { name: 'second person', scopes })).key;
 
+  // So long ago that nothing is foretold; a job that runs does the rest.
+  await ask(200, 'GET', '/v1/forecasts?scope=application', apiKey);
   await ask(200, 'GET', '/v1/costs?from=2026-01&to=2026-01&by=sector', apiKey);
   const body = { kind: 'mapping', application, from: '2026-01-01', set: { h_code: null }, reason: 'wrong team' };
   const { id } = await ask(201, 'POST', '/v1/overrides', apiKey, body);
