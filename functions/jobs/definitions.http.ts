@@ -116,15 +116,15 @@ async function create(ports: DefinitionsPorts, request: HttpRequest, caller: Cal
   await record(ports, request, caller, job, 'job_definition.created', settingsOf(job));
   // Before the job is there: none is called that nobody could verify.
   const secret = job.kind === 'custom-webhook' ? await makeSecret(ports, job) : undefined;
-  await ports.jobs.create(job);
   let made: Job;
   try {
+    await ports.jobs.create(job);
     made = await aligned(ports, job, now);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    await record(ports, request, caller, job, 'job_definition.deleted', {
-      reason: 'the scheduler does not take its timing',
-    });
+    // The trail has it already: its name is taken, or the scheduler does not take its timing.
+    await record(ports, request, caller, job, 'job_definition.deleted', { reason: error.fault.detail });
+    if (secret !== undefined) await ports.secrets.remove(job.tenant, job.id);
     await ports.jobs.change(job.tenant, job.id, { deleted: true }, now);
     throw error;
   }
@@ -196,9 +196,10 @@ async function turn(
 
 async function remove(ports: DefinitionsPorts, request: HttpRequest, caller: Caller, job: Job): Promise<HttpResponse> {
   await record(ports, request, caller, job, 'job_definition.deleted', settingsOf(job));
+  // Before the job: who deletes again after a fault still finds it, and no secret is left behind.
+  if (job.kind === 'custom-webhook') await ports.secrets.remove(job.tenant, job.id);
   const gone = await ports.jobs.change(job.tenant, job.id, { deleted: true }, request.now);
   if (gone) await aligned(ports, gone, request.now);
-  if (job.kind === 'custom-webhook') await ports.secrets.remove(job.tenant, job.id);
   return { status: 204 };
 }
 

@@ -65,6 +65,7 @@ beforeEach(async () => {
   await db.ownerSql`truncate jobs.job cascade`;
   recorder.recorded.length = 0;
   sent.length = 0;
+  secrets.clear();
   onwardFails = false;
   cloud.faults.clear();
   now = new Date('2026-11-21T12:00:00.000Z');
@@ -279,6 +280,14 @@ test('404: a foreign job, a missing one, a deleted one and no id are the same', 
 test('409: the name of another job', async () => {
   const { id } = await create();
   expect((await caught(create())).fault.code).toBe('conflict');
+  const config = { url: 'https://hooks.example/jobs' };
+  expect((await caught(create({ kind: 'custom-webhook', config }))).fault.code).toBe('conflict');
+  expect(secrets.size, 'no secret of a job that is not there').toBe(0);
+  expect(actions().map(([, action]) => action)).toEqual([
+    'job_definition.created',
+    ...['job_definition.created', 'job_definition.deleted'],
+    ...['job_definition.created', 'job_definition.deleted'],
+  ]);
   await call('DELETE', `/v1/jobs/${id}`);
   await create();
 });
