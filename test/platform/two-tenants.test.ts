@@ -84,11 +84,6 @@ beforeAll(async () => {
     json: { kind: 'focus', name: secretWord },
   });
   theirs.source = source.json.id;
-  const source = await platform.call('POST', '/v1/sources', {
-    key: b.apiKey,
-    json: { kind: 'focus', name: secretWord },
-  });
-  theirs.source = source.json.id;
   const { host, port } = platform.postgres;
   const sql = postgres({ host, port, database: 'trailkeep', user: 'postgres', max: 1 });
   const costs = await costsMaker(sql, b.tenantId);
