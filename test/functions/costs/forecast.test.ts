@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dayAfter } from '#core/costs/day.ts';
 import type { Forecasts } from '#core/costs/forecast/ports.ts';
-import type { EventInput, JsonObject } from '#core/event/event.ts';
+import type { EventInput, Json, JsonObject } from '#core/event/event.ts';
+import { validateInput } from '#core/event/validate.ts';
 import type { Outcome, Task } from '#core/jobs/run.ts';
 import { type ForecastPorts, forecast } from '#functions/costs/forecast.queue.ts';
 import { createForecasts } from '#stores/postgres/forecasts.ts';
@@ -224,6 +225,7 @@ describe('when actuals come', () => {
     const nodes = told.filter(({ targets }) => targets![0]!.id === 'application/1/nodes/-/daily');
     expect(nodes).toHaveLength(1);
     expect(nodes[0]).toMatchObject({ action: 'forecast.degraded', severity: 'medium' });
+    for (const event of told) expect(validateInput(event as unknown as Json).ok).toBe(true);
     const [worse] = await readers.list(tenant, { series: 'application/1/nodes/-/daily', limit: 1 });
     expect(worse).toMatchObject({ verdict: 'alert' });
     expect(worse!.ratio!).toBeGreaterThan(1.3);
