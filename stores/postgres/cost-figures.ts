@@ -23,7 +23,6 @@ export function createCostFigures(sql: Sql, contextKey: Uint8Array): CostFigures
       within(tenant, async (tx) => {
         const { by, limit } = question;
         const { first, end } = daysOf(question);
-        const keys = by.map((key) => tx`${columnOf(tx, key)} as ${tx(key)}`);
         const names = list(
           tx,
           by.map((key) => tx`${nameOf(tx, key)} as ${tx(key)}`),
@@ -32,12 +31,32 @@ export function createCostFigures(sql: Sql, contextKey: Uint8Array): CostFigures
           tx,
           by.filter(hasId).map((key) => tx`g.${tx(key)} as ${tx(`${key}_id`)}`),
         );
-        // One statement, so that totals are those of the figures.
-        const [row] = await tx`with charge as materialized (${charges(tx, tenant, question)}
+        const keys = by.map((key) => tx`${columnOf(tx, key)} as ${tx(key)}`);
+        const columns = [
+          ...keys,
+          tx`c.currency`,
+          tx`c.h_code_id = 0 as unmapped`,
+          tx`c.override_id is not null as adjusted`,
+        ];
+        const places = list(
+          tx,
+          columns.map((_, index) => tx.unsafe(String(index + 1)) as Piece),
+        );
+        const groups = list(tx, [...by.map((key) => tx`${tx(key)}`), tx`currency`]);
+        // One statement, so that totals are those of the figures; the charges are gone through once.
+        const [row] = await tx`with part as materialized (
+            ${charges(
+              tx,
+              tenant,
+              question,
+              tx`${list(tx, columns)}, sum(c.billed) as billed, sum(c.effective) as effective,
+              sum(c.contracted) as contracted, sum(c.list) as list, count(*) as charges, max(c.day) as last_day`,
+            )}
+            group by ${places}
           ), grouped as (
-            select ${list(tx, [...keys, tx`c.currency`])}, sum(c.billed) as billed, sum(c.effective) as effective,
-              sum(c.contracted) as contracted, sum(c.list) as list, count(*) as charges
-            from charge c group by ${list(tx, [...by.map((key) => columnOf(tx, key)), tx`c.currency`])}
+            select ${groups}, sum(billed) as billed, sum(effective) as effective, sum(contracted) as contracted,
+              sum(list) as list, sum(charges)::bigint as charges
+            from part group by ${groups}
           )
           select
             (select coalesce(json_agg(one), '[]') from (
@@ -53,11 +72,11 @@ export function createCostFigures(sql: Sql, contextKey: Uint8Array): CostFigures
               limit ${limit + 1}) one) as figures,
             (select coalesce(json_agg(one), '[]') from (
               select currency, sum(billed)::text as billed, sum(effective)::text as effective,
-                sum(contracted)::text as contracted, sum(list)::text as list, count(*) as charges,
-                coalesce(sum(effective) filter (where h_code_id = 0), 0)::text as unmapped,
-                coalesce(sum(effective) filter (where override_id is not null), 0)::text as adjusted
-              from charge group by currency order by currency) one) as totals,
-            (select max(day)::text from charge) as last_day,
+                sum(contracted)::text as contracted, sum(list)::text as list, sum(charges)::bigint as charges,
+                coalesce(sum(effective) filter (where unmapped), 0)::text as unmapped,
+                coalesce(sum(effective) filter (where adjusted), 0)::text as adjusted
+              from part group by currency order by currency) one) as totals,
+            (select max(last_day)::text from part) as last_day,
             (select max(loaded_at) from costs.load where tenant_id = ${tenant} and replaced_by is null
               and from_day < ${end}::text::date and to_day >= ${first}::text::date) as loaded_at,
             (select coalesce(json_agg(one), '[]') from (${contained(tx)}
@@ -75,7 +94,12 @@ export function createCostFigures(sql: Sql, contextKey: Uint8Array): CostFigures
 
     origin: (tenant, question) =>
       within(tenant, async (tx) => {
-        const [row] = await tx`with charge as materialized (${charges(tx, tenant, question)})
+        const [row] = await tx`with charge as materialized (${charges(
+          tx,
+          tenant,
+          question,
+          tx`c.load_id, c.line, c.currency, c.effective, c.billed, c.override_id, c.overrides`,
+        )})
           select
             (select coalesce(json_agg(one), '[]') from (
               select l.id as load, s.name as source, l.stream, l.slice, encode(l.sha256, 'hex') as sha256,
@@ -177,11 +201,11 @@ const joins = (tx: TransactionSql, tenant: string, by: readonly FigureKey[]): Pi
     );
 
 /** The charges that a question is about. */
-function charges(tx: TransactionSql, tenant: string, question: FigureQuestion): Piece {
+function charges(tx: TransactionSql, tenant: string, question: FigureQuestion, columns: Piece): Piece {
   const { first, end } = daysOf(question);
   return Object.entries(question.only).reduce<Piece>(
     (all, [name, value]) => tx`${all} and ${narrowed(tx, tenant, name, value)}`,
-    tx`select c.* from costs.charge_in_effect c
+    tx`select ${columns} from costs.charge_in_effect c
       where c.tenant_id = ${tenant} and c.day >= ${first}::text::date and c.day < ${end}::text::date`,
   );
 }
