@@ -36,13 +36,21 @@ export interface Moves {
   finish(tenant: string, now: Date): Promise<boolean>;
 }
 
+/** What is left of a run's time. */
+export interface MoveTime {
+  /** Asked when the copy is done: whether there is enough for a pause. */
+  readonly mayPause: () => boolean;
+  /** Whether there is enough for one more part of the work. */
+  readonly goesOn: () => boolean;
+}
+
 /** Goes on with moves. */
 export interface Mover {
-  /** Tenants whose moves are not over and that nobody works on. */
+  /** Tenants whose moves are not over and that nobody works on; after a pause that was given up, for an hour not. */
   due(): Promise<readonly string[]>;
   /**
    * Goes on with a move unless somebody else does, and resolves with its step. A tenant that was paused and could not be
-   * compared is let go on where it was, and the move begins anew. `mayPause` is asked after the copy.
+   * compared in time is let go on where it was, which rejects, and the move begins anew.
    */
-  goOn(tenant: string, mayPause: () => boolean): Promise<MoveStep | undefined>;
+  goOn(tenant: string, time: MoveTime): Promise<MoveStep | undefined>;
 }

@@ -203,8 +203,8 @@ const login = () => {
     sslMode: env.PGSSLMODE,
   };
 };
-/** Below the mover's quarter of an hour. */
-const moveStatementMsMax = 840_000;
+/** Of the mover's quarter of an hour; a pause begins in its first five minutes. */
+const moveStatementMsMax = 540_000;
 /** The main cluster, which has schema `access` for all tenants. */
 const main = /* @__PURE__ */ once(() => connect(login()));
 /** All clusters, where tenants live on several: DATABASE_SHARDS is `1=host:port/database,…`. */

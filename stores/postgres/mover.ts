@@ -6,6 +6,9 @@ import { Unavailable } from '#core/record/ports.ts';
 import { withTenants } from './connect.ts';
 import { TenantMove } from './tenant-move.ts';
 
+/** The run's time is over; what was done is done. */
+class OutOfTime extends Error {}
+
 /** A run that died is waited for so long. */
 const leaseSeconds = 60;
 const renewMs = 15_000;
@@ -44,23 +47,30 @@ export function createMover(clusters: readonly Sql[], contextKey: Uint8Array): M
         [platformTenant],
         new Date(),
         (tx) => tx`select tenant_id from access.move where step not in ('moved', 'finished')
-          and (lease_until is null or lease_until < clock_timestamp()) order by asked_at`,
+          and (lease_until is null or lease_until < clock_timestamp())
+          and not (step = 'copying' and problem is not null and stepped_at > asked_at
+            and stepped_at > now() - interval '1 hour') order by asked_at`,
         'read only',
       );
       return rows.map((row) => String(row.tenant_id));
     },
 
-    async goOn(tenant, mayPause) {
+    async goOn(tenant, { mayPause, goesOn }) {
       if (!(await take(tenant))) return undefined;
       // One that is not renewed ends by itself, and the next run finds the move where it is.
       const renewing = setInterval(() => void keep(tenant).catch(() => {}), renewMs);
-      const move = new TenantMove({ clusters, contextKey, mayPause }, tenant);
+      const at = () => {
+        if (!goesOn()) throw new OutOfTime('there was no time to compare everything while the tenant waited');
+      };
+      const move = new TenantMove({ clusters, contextKey, mayPause, at }, tenant);
       let problem: string | undefined;
       try {
         return await move.run();
       } catch (error) {
+        const wasPaused = await move.resume();
+        // A copy that takes several runs is no trouble.
+        if (error instanceof OutOfTime && !wasPaused) return await move.step();
         problem = error instanceof Unavailable ? 'a cluster is down' : (error as Error).message;
-        await move.resume();
         throw error;
       } finally {
         clearInterval(renewing);

@@ -53,13 +53,13 @@ export class TenantMove {
           await this.#closeTarget(move);
           await copyTenant(this.#copying(move));
           if (this.#places.mayPause?.() === false) return 'copying';
-          await this.#reach(move, 'paused');
+          await this.#take(move, 'paused');
           break;
         }
         case 'paused': {
           await this.#pause(move);
           const counts = await copyAndCompare(this.#copying(move));
-          await this.#reach(move, 'verified', counts);
+          await this.#take(move, 'verified', counts);
           break;
         }
         case 'verified':
@@ -67,17 +67,17 @@ export class TenantMove {
           await this.#setAway(move.to, 'moving');
           await this.#at('switch');
           await this.#on(0, (tx) => tx`update access.tenant set shard = ${move.to} where tenant_id = ${this.#tenant}`);
-          await this.#reach(move, 'switched');
+          await this.#take(move, 'switched');
           break;
         case 'switched':
           await this.#setAway(move.from, 'moved');
           await this.#at('open the target');
           await this.#on(move.to, (tx) => tx`delete from sec.away where tenant_id = ${this.#tenant}`);
-          await this.#reach(move, 'moved');
+          await this.#take(move, 'moved');
           break;
         case 'finishing':
           await this.#clean(move.from);
-          await this.#reach(move, 'finished');
+          await this.#take(move, 'finished');
           break;
         default:
           return move?.step;
@@ -85,21 +85,28 @@ export class TenantMove {
     }
   }
 
-  /** Lets writers in at the source again and begins anew, if the tenant was paused and no more. */
-  async resume(): Promise<void> {
+  /** The step that the move is at. */
+  async step(): Promise<MoveStep | undefined> {
+    return (await this.#row())?.step;
+  }
+
+  /** Lets writers in at the source again and begins anew, if the tenant was paused and no more; true when it was. */
+  async resume(): Promise<boolean> {
     const move = await this.#row();
-    if (move?.step !== 'paused') return;
+    if (move?.step !== 'paused') return false;
     const [away] = await this.#on(
       move.from,
       (tx) => tx`select since::text as since from sec.away where tenant_id = ${this.#tenant} and state = 'moving'`,
     );
     // The step first: a run that compares counts on nobody writing. A pause that begins after it has another time.
-    if (!(await this.#reach(move, 'copying')) || !away) return;
+    if (!(await this.#reach(move, 'copying'))) return false;
+    if (!away) return true;
     await this.#on(
       move.from,
       (tx) => tx`delete from sec.away where tenant_id = ${this.#tenant} and state = 'moving'
         and since = ${String(away.since)}::text::timestamptz`,
     );
+    return true;
   }
 
   async #row(): Promise<MoveRow | undefined> {
@@ -180,9 +187,13 @@ export class TenantMove {
     }
   }
 
+  async #take(move: MoveRow, step: MoveStep, rows?: readonly TableCount[]): Promise<void> {
+    await this.#at(`reach ${step}`);
+    await this.#reach(move, step, rows);
+  }
+
   /** True when the move is at the step now, and false when somebody else has taken it on meanwhile. */
   async #reach({ step: from, since }: MoveRow, step: MoveStep, rows?: readonly TableCount[]): Promise<boolean> {
-    await this.#at(`reach ${step}`);
     const { count } = await this.#on(
       0,
       (tx) => tx`update access.move set step = ${step}, stepped_at = clock_timestamp(), problem = null

@@ -164,24 +164,53 @@ describe('what belongs to no tenant', () => {
 });
 
 describe('the mover', () => {
+  const goesOn = () => true;
+
+  test('of which the copy takes several runs goes on; a pause that takes too long is given up, and tried in an hour', async () => {
+    const tenant = await clusters.newTenant();
+    const { ledger, close } = clusters.environment();
+    await ledger.commit(...one(tenant));
+    const mover = createMover(clusters.movers, contextKey);
+    await clusters.ask(tenant, 1);
+    expect(await mover.goOn(tenant, { mayPause: goesOn, goesOn: () => false })).toBe('copying');
+    expect(await mover.due()).toEqual([tenant]);
+    let paused = false;
+    const mayPause = () => {
+      paused = true;
+      return true;
+    };
+    let left = 6;
+    await expect(mover.goOn(tenant, { mayPause, goesOn: () => !paused || left-- > 0 })).rejects.toThrow('no time');
+    await ledger.commit(...one(tenant));
+    const [{ ownerSql }] = clusters.dbs as [(typeof clusters.dbs)[0]];
+    const [row] = await ownerSql`select step, problem from access.move where tenant_id = ${tenant}`;
+    expect(row).toEqual({ step: 'copying', problem: expect.stringContaining('no time') });
+    expect(await mover.due()).toEqual([]);
+    await ownerSql`update access.move set stepped_at = now() - interval '1 hour', asked_at = now() - interval '1 day'
+      where tenant_id = ${tenant}`;
+    expect(await mover.due()).toEqual([tenant]);
+    expect(await mover.goOn(tenant, { mayPause: goesOn, goesOn })).toBe('moved');
+    await close();
+  });
+
   test('goes on with what is due, one run at a time, and tells what stopped it', async () => {
     const tenant = await clusters.newTenant();
     const mover = createMover(clusters.movers, contextKey);
     expect(await mover.due()).toEqual([]);
     await clusters.ask(tenant, 1);
     expect(await mover.due()).toEqual([tenant]);
-    expect(await mover.goOn(tenant, () => false)).toBe('copying');
+    expect(await mover.goOn(tenant, { mayPause: () => false, goesOn })).toBe('copying');
     const [{ ownerSql }] = clusters.dbs as [(typeof clusters.dbs)[0]];
     await ownerSql`update access.move set lease_until = now() + interval '1 minute' where tenant_id = ${tenant}`;
     expect(await mover.due()).toEqual([]);
-    expect(await mover.goOn(tenant, () => true)).toBeUndefined();
+    expect(await mover.goOn(tenant, { mayPause: goesOn, goesOn })).toBeUndefined();
     await ownerSql`update access.move set lease_until = null, to_shard = 7 where tenant_id = ${tenant}`;
-    await expect(mover.goOn(tenant, () => true)).rejects.toThrow('no shard 7');
+    await expect(mover.goOn(tenant, { mayPause: goesOn, goesOn })).rejects.toThrow('no shard 7');
     expect((await ownerSql`select problem from access.move where tenant_id = ${tenant}`)[0]!.problem).toMatch(
       'no shard 7',
     );
     await ownerSql`update access.move set to_shard = 1 where tenant_id = ${tenant}`;
-    expect(await mover.goOn(tenant, () => true)).toBe('moved');
+    expect(await mover.goOn(tenant, { mayPause: goesOn, goesOn })).toBe('moved');
     expect(await mover.due()).toEqual([]);
   });
 
