@@ -1,52 +1,61 @@
-/** What an approved statement is made from, as lineage. */
-import { type DatasetName, type LineageEvent, ownTable } from './lineage.ts';
-import type { StatementVersion } from './statement.ts';
+/** What a statement is made from, as lineage: one that was approved, and one that a job wrote as a report. */
+import { type DatasetName, type LineageEvent, type LineageInput, type LineageOutput, ownTable } from './lineage.ts';
+import type { Statement, StatementVersion } from './statement.ts';
 
 /** The statement of a month, YYYY-MM; its versions are versions of it. */
 export const statementDataset = (month: string): DatasetName => ({ namespace: 'trailkeep://statements', name: month });
+/** The reports of a month; a run's is a version of it. */
+export const reportDataset = (month: string): DatasetName => ({
+  namespace: 'trailkeep://reports',
+  name: `chargeback/${month}`,
+});
 
 /** `run` is a UUID of the approval. */
 export function statementLineage(tenant: string, run: string, made: StatementVersion): LineageEvent {
   const { statement, version, month } = made;
-  const facts = ownTable('costs.cost_daily');
-  const mapping = ownTable('costs.mapping');
-  const override = ownTable('costs.override');
-  const usage = ownTable('costs.usage_daily');
-  const { cost, shared } = statement.settings;
-  const byUsage = shared !== undefined && shared.by !== 'cost' && shared.by !== 'even';
-  const charged = { ...facts, field: cost };
-  const added = { ...override, field: 'amount' };
-  const used = byUsage ? [{ ...usage, field: 'amount' }] : [];
+  const output = { ...statementDataset(month), version: String(version) };
   return {
     ...{ tenant, run, task: '', job: 'statement.approve', type: 'COMPLETE', at: made.approvedAt },
-    inputs: [
-      { ...facts, rows: statement.loads.reduce((sum, { rows }) => sum + rows, 0) },
-      mapping,
-      { ...override, rows: statement.overrides.length },
-      ...(byUsage ? [usage] : []),
-    ],
+    ...madeFrom(statement, output),
+  };
+}
+
+/** Of a run of kind `report` that wrote so many bytes. */
+export function reportLineage(
+  { tenant, run, task }: Pick<LineageEvent, 'tenant' | 'run' | 'task'>,
+  statement: Statement,
+  bytes: number,
+  at: Date,
+): LineageEvent {
+  const output = { ...reportDataset(statement.month), version: run, bytes };
+  return { ...{ tenant, run, task, job: 'report.chargeback', type: 'COMPLETE', at }, ...madeFrom(statement, output) };
+}
+
+function madeFrom(statement: Statement, output: LineageOutput): Pick<LineageEvent, 'inputs' | 'outputs'> {
+  const { cost, shared } = statement.settings;
+  const [facts, mapping, override, usage] = ['cost_daily', 'mapping', 'override', 'usage_daily'].map((name) =>
+    ownTable(`costs.${name}`),
+  ) as [DatasetName, DatasetName, DatasetName, DatasetName];
+  const byUsage = shared !== undefined && shared.by !== 'cost' && shared.by !== 'even';
+  const field = (of: DatasetName, name: string) => ({ ...of, field: name });
+  const amounts = [field(facts, cost), field(override, 'amount'), ...(byUsage ? [field(usage, 'amount')] : [])];
+  const bearer = (name: string) => [field(mapping, name), field(override, name)];
+  const inputs: LineageInput[] = [
+    { ...facts, rows: statement.loads.reduce((sum, { rows }) => sum + rows, 0) },
+    mapping,
+    { ...override, rows: statement.overrides.length },
+    ...(byUsage ? [usage] : []),
+  ];
+  return {
+    inputs,
     outputs: [
       {
-        ...statementDataset(month),
-        version: String(version),
+        ...output,
         rows: statement.lines.length,
         columns: {
-          direct: [charged],
-          adjustments: [added],
-          shared: [charged, added, ...used],
-          total: [charged, added, ...used],
-          h_code: [
-            { ...mapping, field: 'h_code_id' },
-            { ...override, field: 'h_code_id' },
-          ],
-          sector: [
-            { ...mapping, field: 'sector_id' },
-            { ...override, field: 'sector_id' },
-          ],
-          owner: [
-            { ...mapping, field: 'owner_id' },
-            { ...override, field: 'owner_id' },
-          ],
+          ...{ direct: [field(facts, cost)], adjustments: [field(override, 'amount')] },
+          ...{ shared: amounts, corrections: amounts, total: amounts },
+          ...{ h_code: bearer('h_code_id'), sector: bearer('sector_id'), owner: bearer('owner_id') },
         },
       },
     ],

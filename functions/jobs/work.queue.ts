@@ -7,6 +7,7 @@ import {
   openCompactQueue,
   openEventExportQueue,
   openEventExports,
+  openLineage,
   openLoadPairs,
   openRecorder,
   openReports,
@@ -69,4 +70,5 @@ export const handler = onQueue(doParts(work), {
   verifyQueue: openVerifyQueue,
   statements: openStatements,
   reports: openReports,
+  lineage: openLineage,
 });

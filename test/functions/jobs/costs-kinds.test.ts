@@ -1,9 +1,11 @@
 /** Report and compare, on real rows of costs. */
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { reportDataset } from '#core/costs/statement-lineage.ts';
 import { differencesOf, type LoadPair } from '#core/jobs/compare.ts';
 import { compareLoads } from '#functions/jobs/compare-loads.ts';
 import { writeReport } from '#functions/jobs/write-report.ts';
+import { createLineage } from '#stores/postgres/lineage.ts';
 import { createLoadPairs } from '#stores/postgres/load-pairs.ts';
 import { createStatements } from '#stores/postgres/statements.ts';
 import { type CostsMaker, costsMaker } from '#test/support/costs.ts';
@@ -32,7 +34,9 @@ afterAll(() => db?.drop());
 
 test('a report is the statement of the month before, as bytes that its hash is over, and its totals', async () => {
   const kept = new Map<string, Uint8Array>();
+  const lineage = createLineage(db.login('trailkeep_loader'), contextKey);
   const ports = {
+    ...{ lineage, clock: () => new Date('2026-03-01T03:00:10Z') },
     statements: createStatements(db.login('trailkeep_app'), contextKey),
     reports: {
       put: async (tenant: string, run: string, bytes: Uint8Array) => void kept.set(`${tenant} ${run}`, bytes),
@@ -54,6 +58,10 @@ test('a report is the statement of the month before, as bytes that its hash is o
   });
   expect(JSON.parse(Buffer.from(bytes).toString())).toMatchObject({ v: 1, month: '2026-02' });
   expect(await writeReport(ports, task)).toEqual(outcome);
+  const made = await lineage.walk(tenantA, reportDataset('2026-02'), 'back', 10);
+  expect(made.map(({ input, job }) => `${input.name} ${job}`)).toEqual(
+    ['costs.cost_daily', 'costs.mapping', 'costs.override'].map((name) => `${name} report.chargeback`),
+  );
 });
 
 describe('compare', () => {
