@@ -29,6 +29,7 @@ import { replayCommand } from './replay.ts';
 import { retentionCommand } from './retention.ts';
 import { roleCommand } from './role.ts';
 import { sendCommand } from './send.ts';
+import { sourceCommand } from './source.ts';
 import { tailCommand } from './tail.ts';
 import { tenantCommand } from './tenant.ts';
 import { tokenCommand } from './token.ts';
@@ -61,6 +62,7 @@ export const commands: readonly Command[] = [
   costCommand,
   forecastCommand,
   overrideCommand,
+  sourceCommand,
   replayCommand,
   whoamiCommand,
   tokenCommand,
