@@ -59,7 +59,7 @@ export const exceptions: readonly Exception[] = [
     reason: 'AWS keeps the policy of CodeDeploy in step with what it does.',
   },
   {
-    rule: /^AwsSolutions-IAM5\[Resource::.*\/((keys|tenants|intake|issuers|claims|privacy|exports|inbox|fetched|segments|index|athena\/(questions|results))\/\*|audit-logs\*)\]$/,
+    rule: /^AwsSolutions-IAM5\[Resource::.*\/((keys|tenants|intake|issuers|claims|privacy|exports|reports|inbox|fetched|segments|index|athena\/(questions|results))\/\*|audit-logs\*)\]$/,
     path: /\/DefaultPolicy\/Resource$/,
     expires: by,
     reason: 'Objects under one prefix of one bucket; their names are made at run time.',
@@ -77,8 +77,8 @@ export const exceptions: readonly Exception[] = [
     reason: 'Intake queues are made at run time under one name prefix.',
   },
   {
-    rule: /^AwsSolutions-IAM5\[Resource::.*:parameter\/trailkeep\/(dev|prod)\/secrets\/\*\]$/,
-    path: /-costs\/(Loading\/)?\w+Role\/DefaultPolicy\/Resource$/,
+    rule: /^AwsSolutions-IAM5\[Resource::.*:parameter\/trailkeep\/\w+\/secrets\/\*\]$/,
+    path: /-costs\/((Loading|Jobs)\/)?\w+Role\/DefaultPolicy\/Resource$/,
     expires: by,
     reason: 'Secrets of tenants are made at run time, under one path.',
   },
@@ -127,7 +127,7 @@ export const exceptions: readonly Exception[] = [
   },
   {
     rule: /^Serverless-LambdaEventSourceMappingDestination$/,
-    path: /\/(Jobs|Record|Proof|Archive|Query|Loading)\/\w+Mapping\/Resource$/,
+    path: /(\/(Jobs|Record|Proof|Archive|Query|Loading|Forecasting)|-costs)\/\w+Mapping\/Resource$/,
     expires: by,
     reason: 'SQS moves what fails by its redrive policy; a destination is for streams.',
   },

@@ -58,9 +58,9 @@ test("tenants' keys open for writers and readers, for their purpose and a named 
   const wrong = [{}, nobody, { ...context, 'kms:EncryptionContext:purpose': 'vaulted-key' }];
   // Verbs of data subjects' requests have rights of their own; see lib/stages/privacy.ts.
   const others = /^(Privacy|JobsAdvanceRequests)/;
-  const makers = /^(RecordWrite(Critical|Bulk)|Query(Search|AskExport|Queries))[0-9A-F]{8}$/;
+  const makers = /^(RecordWrite(Critical|Bulk)|Query(Search|AskExport|Queries)|JobsWork)[0-9A-F]{8}$/;
   const openers =
-    /^(RecordWrite(Critical|Bulk)|Query(Search|Show|Feed|AskExport|BuildExport|Queries)|Proof(Prove|Build))[0-9A-F]{8}$/;
+    /^(RecordWrite(Critical|Bulk)|Query(Search|Show|Feed|AskExport|BuildExport|Queries)|Proof(Prove|Build)|JobsWork)[0-9A-F]{8}$/;
   for (const { id } of functions) {
     for (const action of ['kms:GenerateDataKey', 'kms:Decrypt']) {
       const may = (action === 'kms:Decrypt' ? openers : makers).test(id);

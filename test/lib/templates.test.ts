@@ -68,7 +68,7 @@ describe.each(stages)('%s', (stage, assembly, resolve) => {
 
   test('mappings report item by item and their queue outwaits six time limits', () => {
     const mappings = assembly.all('AWS::Lambda::EventSourceMapping');
-    expect(mappings).toHaveLength(10);
+    expect(mappings).toHaveLength(16);
     for (const { Properties, stack } of mappings) {
       expect(Properties.FunctionResponseTypes).toEqual(['ReportBatchItemFailures']);
       const queueArn = String(resolve.value(Properties.EventSourceArn, stack));
