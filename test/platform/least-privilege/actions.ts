@@ -131,6 +131,26 @@ export function translatorOf(assembly: Assembly, running: readonly RunningResour
     ];
   };
 
+  /** Who puts a schedule hands a role to the scheduler. */
+  const ofScheduler = (operation: string, { path, query, body }: ServiceCall): Wanted[] => {
+    const { GroupName, Target } = JSON.parse(body || '{}') as {
+      readonly GroupName?: string;
+      readonly Target?: { readonly RoleArn: string };
+    };
+    const name = GroupName ?? query.get('groupName') ?? 'default';
+    const group = behind('AWS::Scheduler::ScheduleGroup', ({ attributes }) => attributes.ref === name, name);
+    const groupName = resolve.value(group.Properties?.Name ?? { Ref: group.id }, group.stack);
+    const schedule = `arn:aws:scheduler:${region}:${account}:schedule/${groupName}/${lastPart(path, '/')}`;
+    if (operation === 'DeleteSchedule') return [['scheduler:DeleteSchedule', schedule]];
+    if (!Target) return unknown(`scheduler ${operation}`);
+    // What is not run here has its logical id in its ARN.
+    const role = only('AWS::IAM::Role', lastPart(Target.RoleArn, ':').split('/')[0]!);
+    return [
+      [`scheduler:${operation}`, schedule],
+      ['iam:PassRole', arnOf(role), { 'iam:PassedToService': 'scheduler.amazonaws.com' }],
+    ];
+  };
+
   const ofLambda = (operation: string, body: string): Wanted[] => {
     if (operation === 'ListEventSourceMappings') return [[`lambda:${operation}`, '*']];
     if (operation !== 'CreateEventSourceMapping') return unknown(`lambda ${operation}`);
@@ -208,6 +228,7 @@ export function translatorOf(assembly: Assembly, running: readonly RunningResour
     if (service === 'kms') return ofKms(operation, input());
     if (service === 'lambda') return ofLambda(operation, body);
     if (service === 'athena') return ofAthena(operation);
+    if (service === 'scheduler') return ofScheduler(operation, call);
     if (['ssm GetParameter', 'ssm PutParameter', 'ssm DeleteParameter'].includes(what)) {
       const name = String(input().Name).replace('/trailkeep/dev/', `/trailkeep/${assembly.stage}/`);
       return [[`ssm:${operation}`, `arn:aws:ssm:${region}:${account}:parameter${name}`]];

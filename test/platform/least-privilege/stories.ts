@@ -17,11 +17,13 @@ import type { TestPlatform } from '#test/support/platform.ts';
 import { readsArchive } from './archive-stories.ts';
 import { compacted } from './compact-stories.ts';
 import { charged } from './cost-stories.ts';
+import { definedJobs } from './job-stories.ts';
 import { loaded } from './loading-stories.ts';
 import { proofs } from './proof-stories.ts';
 import { archiveQueries } from './query-stories.ts';
 import { losses } from './rebuild-stories.ts';
 import { retention } from './retention-stories.ts';
+import { workedOff } from './run-stories.ts';
 import { type Names, superuser, type World } from './world.ts';
 
 export async function runStories(platform: TestPlatform, names: Names): Promise<void> {
@@ -70,6 +72,8 @@ export async function runStories(platform: TestPlatform, names: Names): Promise<
     await archiveQueries(world);
     await charged(world);
     await loaded(world);
+    await definedJobs(world);
+    await workedOff(world);
     await losses(world);
     await compacted(world);
     await lostSegment(world, tenant.apiKey);
