@@ -51,7 +51,7 @@ export async function prices(ports: PricesPorts, request: HttpRequest): Promise<
     ...{ amount: formatDecimal(parseDecimal(given.amount)!), setBy: principalName(caller), setAt: now },
   };
   const event = eventBy(caller, {
-    action: 'price.set',
+    action: 'costs.price_set',
     targets: [{ type: 'price', id: `${price.package} ${price.fromDay}` }],
     metadata: { package: price.package, from_day: price.fromDay, currency: price.currency, amount: price.amount },
   });

@@ -78,7 +78,7 @@ async function create(ports: SourcesPorts, request: HttpRequest, caller: Caller)
     settings: body.settings as unknown as JsonObject,
     ...{ createdBy: principalName(caller), createdAt: now, changedAt: now },
   };
-  await record(ports, request, caller, source, 'source.created', { settings: source.settings });
+  await record(ports, request, caller, source, 'costs.source_created', { settings: source.settings });
   // The secret first: a source without one would fail its first run.
   if (body.secret !== undefined) await ports.secrets.put(caller.tenant, source.id, body.secret);
   try {
@@ -109,7 +109,7 @@ async function change(
   if (moved && body.secret === undefined) {
     throw new Problem('request_invalid', '/secret: another address needs its secret.', { pointer: '/secret' });
   }
-  await record(ports, request, caller, source, 'source.changed', {
+  await record(ports, request, caller, source, 'costs.source_changed', {
     ...(settings ? { settings } : {}),
     ...(body.secret === undefined ? {} : { secret: 'replaced' }),
   });
@@ -125,7 +125,7 @@ async function remove(
   caller: Caller,
   source: Source,
 ): Promise<HttpResponse> {
-  await record(ports, request, caller, source, 'source.removed', {});
+  await record(ports, request, caller, source, 'costs.source_removed', {});
   await ports.sources.remove(caller.tenant, source.id, request.now);
   await ports.secrets.remove(caller.tenant, source.id);
   return { status: 204 };
@@ -196,7 +196,7 @@ async function offer(ports: SourcesPorts, request: HttpRequest, caller: Caller, 
         .refine((one) => ends.some((end) => one.toLowerCase().endsWith(end)), `ends in ${ends.join(', ')}`),
     }),
   );
-  await record(ports, request, caller, source, 'source.file_offered', { file: name });
+  await record(ports, request, caller, source, 'costs.file_offered', { file: name });
   const url = await ports.inbox.offer(source.tenant, source.id, name, offerSeconds);
   const expires = new Date(request.now.getTime() + offerSeconds * 1000);
   return { status: 201, body: { name, method: 'PUT', url, expires_at: expires.toISOString() } };

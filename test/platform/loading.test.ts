@@ -87,8 +87,8 @@ test('sources are asked outside, loaded inside, and told of', { timeout: 120_000
   expect(again.rows.written).toBeLessThan(run.rows.written);
 
   await platform.settled();
-  const events = (await call('GET', '/v1/events?action=source.*,price.*,job.*&limit=200')).text;
-  for (const action of ['source.created', 'source.file_offered', 'price.set', 'job.succeeded']) {
+  const events = (await call('GET', '/v1/events?action=costs.*,job.*&limit=200')).text;
+  for (const action of ['costs.source_created', 'costs.file_offered', 'costs.price_set', 'job.succeeded']) {
     expect(events).toContain(action);
   }
   expect(events).not.toContain('secret of');
