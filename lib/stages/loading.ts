@@ -30,7 +30,7 @@ export class Loading extends Construct {
     const answering = speaksPostgres(data, stage, inside);
     const tells = { CRITICAL_QUEUE_URL: data.critical.queueUrl, BULK_QUEUE_URL: data.bulk.queueUrl };
     const common = { inside, memoryMb: 512, timeoutSeconds: 29, canary: true };
-    this.sources = makeVerb(this, 'Sources', props, {
+    this.sources = makeVerb(scope, 'CostsSources', props, {
       ...common,
       bundle: 'costs-sources',
       environment: { ...answering.environment, ...tells, ...imports, ...secrets },
@@ -43,14 +43,14 @@ export class Loading extends Construct {
         ...tenantSecrets(data, stage, 'ssm:PutParameter', 'ssm:DeleteParameter'),
       ],
     });
-    this.prices = makeVerb(this, 'Prices', props, {
+    this.prices = makeVerb(scope, 'CostsPrices', props, {
       ...common,
       bundle: 'costs-prices',
       environment: { ...answering.environment, ...tells },
       permissions: [...answering.permissions, ...send(data.critical)],
     });
 
-    this.fetch = makeVerb(this, 'Fetch', props, {
+    this.fetch = makeVerb(scope, 'CostsFetch', props, {
       bundle: 'costs-fetch',
       // Pages of a month are held as text and as JSON.
       memoryMb: 1769,
@@ -68,7 +68,7 @@ export class Loading extends Construct {
 
     const loading = speaksPostgres(data, stage, inside, 'trailkeep_loader');
     const runs = sendsRuns(data);
-    this.load = makeVerb(this, 'Load', props, {
+    this.load = makeVerb(scope, 'CostsLoad', props, {
       inside,
       bundle: 'costs-load',
       memoryMb: 1769,

@@ -30,6 +30,15 @@ export class CostDimensions {
 
   /** Makes the members 0, "(unmapped)", where they are not there yet, and reads what there is. */
   async open(): Promise<void> {
+    const [tx, tenant] = [this.#tx, this.#tenant];
+    const rows = await tx`select id, controller_id, key from costs.application where tenant_id = ${tenant}`;
+    // The last of the members that are made below.
+    if (!rows.some(({ id }) => id === 0)) await this.#makeUnmapped();
+    await this.#readControllers();
+    for (const { id, controller_id: controller, key } of rows) this.#applications.set(`${controller} ${key}`, id);
+  }
+
+  async #makeUnmapped(): Promise<void> {
     const [tx, tenant, none] = [this.#tx, this.#tenant, '(unmapped)'];
     await tx`insert into costs.controller (tenant_id, id, key, name) values (${tenant}, 0, '', ${none})
       on conflict do nothing`;
@@ -42,9 +51,6 @@ export class CostDimensions {
       values (${tenant}, 0, '', '', ${none}, '{}', '\\x', ${this.#at}) on conflict do nothing`;
     await tx`insert into costs.application (tenant_id, id, controller_id, key, name, seen_at)
       values (${tenant}, 0, 0, '', ${none}, ${this.#at}) on conflict do nothing`;
-    await this.#readControllers();
-    const rows = await tx`select id, controller_id, key from costs.application where tenant_id = ${tenant}`;
-    for (const { id, controller_id: controller, key } of rows) this.#applications.set(`${controller} ${key}`, id);
   }
 
   /** Takes a chunk's controllers, applications and items in. */
