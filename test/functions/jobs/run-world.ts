@@ -16,20 +16,24 @@ interface Waiting {
   visibleMs: number;
 }
 
+/** `sleeps`: the worker is stopped before the step and goes on with it when its lease has run off and others have worked. */
+export type Fate = 'goes well' | 'dies before' | 'dies after' | 'is down' | 'sleeps';
+
 export interface WorldOptions {
   readonly runs: Runs;
   readonly tenants: readonly string[];
   readonly startMs: number;
   /** What a part does when it is called; its own words on how it ended. */
   readonly verb: (task: Task, world: RunWorld) => Promise<Outcome>;
-  /** What happens at the nth step of all: nothing, a death before it or after it, or an outage. */
-  readonly fate: (step: number) => 'goes well' | 'dies before' | 'dies after' | 'is down';
+  /** What happens at the nth step of all. */
+  readonly fate: (step: number) => Fate;
   /** Which of the messages that show is delivered next, below 1. */
   readonly pick: () => number;
 }
 
 const visibilityMs = 5_400_000;
 const sweepMs = 300_000;
+const leaseMs = 960_000;
 
 export class RunWorld {
   nowMs: number;
@@ -59,12 +63,17 @@ export class RunWorld {
   async run(isOver: () => Promise<boolean>, turnsMax = 2_000): Promise<void> {
     for (let turn = 0; turn < turnsMax; turn++) {
       if (await isOver()) return;
-      const shown = this.#queue.filter(({ visibleMs }) => visibleMs <= this.nowMs);
-      if (this.nowMs >= this.#nextSweepMs) await this.#sweep();
-      else if (shown.length > 0) await this.#deliver(shown[Math.floor(this.#options.pick() * shown.length)]!);
-      else this.nowMs = Math.min(this.#nextSweepMs, ...this.#queue.map(({ visibleMs }) => visibleMs));
+      await this.#turn();
     }
     throw new Error(`not over after ${turnsMax} turns, ${this.#queue.length} messages wait`);
+  }
+
+  /** A sweep when it is due, else a message, else the clock goes on. */
+  async #turn(): Promise<void> {
+    const shown = this.#queue.filter(({ visibleMs }) => visibleMs <= this.nowMs);
+    if (this.nowMs >= this.#nextSweepMs) await this.#sweep();
+    else if (shown.length > 0) await this.#deliver(shown[Math.floor(this.#options.pick() * shown.length)]!);
+    else this.nowMs = Math.min(this.#nextSweepMs, ...this.#queue.map(({ visibleMs }) => visibleMs));
   }
 
   async #deliver(message: Waiting): Promise<void> {
@@ -76,7 +85,8 @@ export class RunWorld {
       this.calls++;
       try {
         const ended = await Promise.race([verb(ports.ports, [at]), ports.death]);
-        if (ended !== 'dead') this.#queue.splice(this.#queue.indexOf(message), 1);
+        const place = this.#queue.indexOf(message);
+        if (ended !== 'dead' && place >= 0) this.#queue.splice(place, 1);
         return;
       } catch (error) {
         // As onQueue has it: an outage is waited out inside the call.
@@ -116,6 +126,11 @@ export class RunWorld {
       const now = fate(this.steps++);
       if (now === 'is down') throw new Unavailable('a place');
       if (now === 'dies before') return never();
+      if (now === 'sleeps') {
+        this.nowMs += leaseMs;
+        await this.#turn();
+        await this.#turn();
+      }
       const done = await work();
       return now === 'dies after' ? never() : done;
     };
