@@ -67,7 +67,9 @@ export async function testAssembly(stage: 'dev' | 'sharded' = 'dev'): Promise<st
 export async function testPlatform({
   stage = 'dev',
   ...options
-}: Pick<PlatformOptions, 'onCall'> & { readonly stage?: 'dev' | 'sharded' } = {}): Promise<TestPlatform> {
+}: Pick<PlatformOptions, 'onCall' | 'schedules' | 'now'> & {
+  readonly stage?: 'dev' | 'sharded';
+} = {}): Promise<TestPlatform> {
   const folder = mkdtempSync(join(tmpdir(), 'trailkeep-platform-'));
   // PostgreSQL runs as another user when the tests run as root.
   chmodSync(folder, 0o711);
