@@ -21,7 +21,7 @@ export class Forecasting extends Construct {
     const { data, settings, inside } = props;
     const loading = speaksPostgres(data, settings.stage, inside, 'trailkeep_loader');
     const runs = sendsRuns(data);
-    this.forecast = makeVerb(this, 'CostsForecast', props, {
+    this.forecast = makeVerb(scope, 'CostsForecast', props, {
       inside,
       bundle: 'costs-forecast',
       // A whole processor: it computes nearly all of its time.
@@ -31,7 +31,7 @@ export class Forecasting extends Construct {
       permissions: [...loading.permissions, ...runs.permissions, ...consume(data.forecast.queueArn)],
     });
     mapQueue(this, 'CostsForecast', this.forecast, data.forecast, { batchSize: 1, executionsMax: 10 });
-    this.forecasts = makeVerb(this, 'CostsForecasts', props, {
+    this.forecasts = makeVerb(scope, 'CostsForecasts', props, {
       ...speaksPostgres(data, settings.stage, inside),
       bundle: 'costs-forecasts',
       memoryMb: 512,
