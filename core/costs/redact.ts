@@ -1,16 +1,16 @@
 /** What sources answer, without what is secret in it: a controller's answers hold licence and access keys. */
 import type { Json } from '../event/event.ts';
 
-const secretName = /(licen[cs]e|access|api|private|account)[-_]?(key|guid)$|secret|passw(or)?d|token$|credential/i;
+const secretName = /(licen[cs]e|access|api|private|account)[-_]?(key|guid)s?$|secret|passw(or)?d|token$|credential/i;
 
-/** The same value with every text under a secret's name taken out. */
+/** The same value with everything under a secret's name taken out. */
 export function redact(value: Json): Json {
   if (Array.isArray(value)) return value.map(redact);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value).map(([name, held]) => [
       name,
-      secretName.test(name) && (typeof held === 'string' || typeof held === 'number') ? '(redacted)' : redact(held),
+      secretName.test(name) && held !== null ? '(redacted)' : redact(held),
     ]),
   );
 }
