@@ -48,7 +48,7 @@ export const exceptions: readonly Exception[] = [
   },
   {
     rule: /^AwsSolutions-COG[238]$/,
-    path: /trailkeep-dev-people\/Pool\/Resource$/,
+    path: /trailkeep-(dev|sharded)-people\/Pool\/Resource$/,
     expires: by,
     reason: 'A dev pool: a second factor is offered, threat protection is billed by the user. Prod requires both.',
   },
@@ -71,7 +71,7 @@ export const exceptions: readonly Exception[] = [
     reason: 'Logs have random names that are made at run time, and lie beside each other.',
   },
   {
-    rule: /^AwsSolutions-IAM5\[Resource::.*trailkeep-(dev|prod)-intake-\*\]$/,
+    rule: /^AwsSolutions-IAM5\[Resource::.*trailkeep-(dev|sharded|prod)-intake-\*\]$/,
     path: /\/(Intake|OpenIntake|DeadLetters)Role\/DefaultPolicy\/Resource$/,
     expires: by,
     reason: 'Intake queues are made at run time under one name prefix.',
@@ -96,7 +96,7 @@ export const exceptions: readonly Exception[] = [
   },
   {
     rule: /^AwsSolutions-RDS10$/,
-    path: /trailkeep-dev-data\/Cluster\/Resource$/,
+    path: /trailkeep-(dev-data|sharded-(data|shard-1))\/Cluster\/Resource$/,
     expires: by,
     reason: 'A dev database is there to be thrown away.',
   },
@@ -115,7 +115,7 @@ export const exceptions: readonly Exception[] = [
   },
   {
     rule: /^AwsSolutions-VPC7$/,
-    path: /trailkeep-dev-network\/Vpc\/Resource$/,
+    path: /trailkeep-(dev|sharded)-network\/Vpc\/Resource$/,
     expires: by,
     reason: 'Flow logs cost by the gigabyte; prod has them.',
   },

@@ -121,18 +121,21 @@ export const vaultKeys = (data: DataStack) => [
 export const readLogs = (data: DataStack) => readObjects(data, data.evidence, 't/');
 
 /** The incarnations, which tie the bucket to the databases: `incarnation`, and `incarnation-1` of a shard. */
-const incarnationOf = (data: DataStack) => data.evidence.arnForObjects('incarnation*');
+const incarnationsOf = ({ evidence, shards }: DataStack) => [
+  evidence.arnForObjects('incarnation'),
+  ...shards.map(({ number }) => evidence.arnForObjects(`incarnation-${number}`)),
+];
 
 /** What sealing and recovery do to logs: write, archive under lock, and take tiles away that others replace. */
 export const writeLogs = (data: DataStack) => [
   ...readLogs(data),
   ...writeObjects(data, data.evidence, 't/'),
-  allow(['s3:GetObject'], [incarnationOf(data)]),
+  allow(['s3:GetObject'], incarnationsOf(data)),
   ...deleteObjects(data.evidence, 't/*/tile/'),
 ];
 
 /** Whoever renews it stops every worker from before. */
-export const renewIncarnation = (data: DataStack) => [allow(['s3:PutObject'], [incarnationOf(data)])];
+export const renewIncarnation = (data: DataStack) => [allow(['s3:PutObject'], incarnationsOf(data))];
 
 /** Checkpoints in the archive get their lock with their first byte. */
 export const lockArchived = (data: DataStack) => [

@@ -82,6 +82,13 @@ describe('a stage with a shard', () => {
     expect(resolve.value(allowed.Resource, bootstrap!.stack)).toEqual(arns);
   });
 
+  test('who seals and recovers reads the incarnation of each database, and of no other thing', () => {
+    const named = assembly
+      .all('AWS::IAM::Policy')
+      .flatMap(({ Properties }) => [...JSON.stringify(Properties).matchAll(/\/incarnation[^"]*/g)].map(([one]) => one));
+    expect([...new Set(named)].sort()).toEqual(['/incarnation', '/incarnation-1']);
+  });
+
   test('one function moves tenants, every minute, with a login of its own and nothing else', () => {
     const movers = functions(assembly).filter((one) => environmentOf(one).DATABASE_USER === 'trailkeep_mover');
     expect(movers.map(({ id }) => id.replace(/[0-9A-F]{8}$/, ''))).toEqual(['JobsMoveTenants']);
