@@ -3,6 +3,7 @@ import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bundleFunctions } from '#local/bundle.ts';
 import { startCloud } from '#local/cloud/start.ts';
+import { type Demo, demoText, hasDemo, showProgress, startDemo } from '#local/demo/demo.ts';
 import { welcome } from '#local/first-run.ts';
 import { FolderInUse } from '#local/lock.ts';
 import { type Platform, startPlatform } from '#local/platform.ts';
@@ -14,12 +15,14 @@ const { values } = parseArgs({
     folder: { type: 'string', default: join(root, '.trailkeep') },
     port: { type: 'string', default: '4600' },
     stage: { type: 'string', default: 'dev' },
+    demo: { type: 'boolean', default: false },
   },
 });
 
 const startedMs = performance.now();
 const say = (line: string) => console.log(line);
 let platform: Platform | undefined;
+let demo: Demo | undefined;
 let endingSinceMs: number | undefined;
 
 async function end(code: number): Promise<void> {
@@ -31,6 +34,7 @@ async function end(code: number): Promise<void> {
   }
   endingSinceMs = performance.now();
   if (platform) say('\nStopping …');
+  await demo?.close();
   await platform?.stop();
   process.exit(code);
 }
@@ -51,6 +55,14 @@ try {
     notice: (line) => console.error(line),
   });
   const access = await welcome(platform);
+  if (values.demo || hasDemo(platform.folder)) {
+    demo = await startDemo(access, {
+      folder: platform.folder,
+      opsPort: Number(values.port) + 10,
+      now: new Date(),
+      progress: showProgress(process.stdout),
+    });
+  }
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
   const authorization = `-H 'Authorization: Bearer ${access.apiKey}'`;
   say(`
@@ -70,6 +82,7 @@ Send an event, then read it back:
 
 State is kept in ${relative(process.cwd(), platform.folder) || '.'} (logs/ has a file per function). Ctrl-C stops.
 `);
+  if (demo) say(demoText(demo));
 } catch (error) {
   console.error(error instanceof FolderInUse ? error.message : error);
   await end(1);
