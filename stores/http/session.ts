@@ -32,21 +32,20 @@ export class Session {
     this.#options = options;
   }
 
-  /**
-   * The JSON that a question is answered with. Rejects with SourceFault; an answer of one of `statuses` comes back as
-   * `undefined` with its text.
-   */
+  /** The JSON that a question is answered with; undefined for an answer that is `expected`. Rejects with SourceFault. */
   async ask(url: string, expected: (answer: OutsideAnswer) => boolean = () => false): Promise<Json | undefined> {
     let renewed = false;
     for (;;) {
       this.#token ??= this.#signIn();
-      const token = await this.#token;
+      const used = this.#token;
+      const token = await used;
       const answer = await this.#patiently({ url, headers: { authorization: `Bearer ${token}` } }, expected);
       if (expected(answer)) return undefined;
       if (answer.status === 401 && !renewed) {
         // Tokens end in the middle of a long reading.
         renewed = true;
-        this.#token = undefined;
+        // Of several questions at once the first that is refused renews it for all.
+        if (this.#token === used) this.#token = undefined;
         continue;
       }
       if (answer.status === 401 || answer.status === 403) {

@@ -65,7 +65,8 @@ export const smallOps: OpsDataset = {
       cmdb_ci_appl: [
         record(1, 'Checkout', { u_h_code: 'H-not-this', owned_by: sysId(900) }),
         record(2, 'Payment Gateway', { u_h_code: 'H300', owned_by: sysId(900), u_sector: 'Finance' }),
-        record(3, 'Old Ledger', { install_status: '7' }),
+        // Five minutes before the newest.
+        record(3, 'Old Ledger', { install_status: '7', sys_updated_on: '2026-11-05 07:55:00' }),
         ...Array.from({ length: 7 }, (_, index) => record(10 + index, `Other ${index}`)),
       ],
     },
