@@ -11,6 +11,8 @@ const benches = [
   'export',
   'load',
   'refresh',
+  'forecast',
+  'forecast-run',
   'permissions',
   'merkle',
   'seal',

@@ -7,6 +7,9 @@ import { reach, type Scope, type SeriesKey, seriesName } from '#core/costs/forec
 import { withTenants } from './connect.ts';
 import { listForecasts } from './forecast-list.ts';
 
+/** Years of facts of a large tenant's sectors are summed in one statement, and nobody waits for it. */
+const sumMsMax = 240_000;
+const answerMs = 5_000;
 /** Comparisons that a series is judged by. */
 const comparedMax = 50;
 
@@ -14,9 +17,24 @@ const comparedMax = 50;
 export function createForecasts(sql: Sql, contextKey: Uint8Array): Forecasts {
   const within = <T>(tenant: string, mode: 'read only' | 'read write', fn: (tx: TransactionSql) => Promise<T>) =>
     withTenants(sql, contextKey, [tenant], new Date(), fn, mode);
+  /** For statements that read a tenant's facts from end to end. */
+  const summing = <T>(tenant: string, fn: (tx: TransactionSql) => Promise<T>) =>
+    withTenants(
+      sql,
+      contextKey,
+      [tenant],
+      new Date(),
+      async (tx) => {
+        const bound = tx`select set_config('statement_timeout', ${String(sumMsMax)}, true)`.execute();
+        const [, result] = await Promise.all([bound, fn(tx)]);
+        return result;
+      },
+      'read only',
+      sumMsMax + answerMs,
+    );
   return {
     async subjects(tenant, scope, since) {
-      const rows = await within(tenant, 'read only', async (tx) =>
+      const rows = await summing(tenant, async (tx) =>
         scope === 'sector'
           ? tx`select id from costs.sector where tenant_id = ${tenant} order by 1`
           : tx`select application_id as id from costs.cost_daily
@@ -40,7 +58,7 @@ export function createForecasts(sql: Sql, contextKey: Uint8Array): Forecasts {
 
     async histories(tenant, scope, ids, since, until) {
       if (ids.length === 0) return [];
-      const rows = await within(tenant, 'read only', async (tx) => {
+      const rows = await summing(tenant, async (tx) => {
         // Money that was added by hand belongs to a month and is no habit that goes on.
         const days = { since, until };
         return tx`select id, measure, currency, json_agg(day::text order by day) as days,
