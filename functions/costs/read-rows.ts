@@ -21,7 +21,7 @@ export interface RowBatch {
   readonly rejected: readonly Rejected[];
 }
 
-const batchRows = 2000;
+const batchRows = 5000;
 /** A row that is longer is a file that is none. */
 const rowBytesMax = 1024 * 1024;
 /** A row group is decoded in memory. */

@@ -56,7 +56,11 @@ export class CostDimensions {
   /** Takes a chunk's controllers, applications and items in. */
   async take(chunk: Chunk): Promise<void> {
     await this.#takeControllers(chunk.controllers ?? []);
-    if (chunk.applications) await this.#takeApplications(chunk.applications);
+    // An application of a bill is what its key says: one that is known has nothing new.
+    const told = (chunk.applications ?? []).filter(
+      (one) => one.controller !== '' || !this.#applications.has(`0 ${one.key}`),
+    );
+    if (told.length > 0) await this.#takeApplications(told);
     if (chunk.cmdb) await this.#takeItems(chunk.cmdb);
   }
 
