@@ -30,6 +30,7 @@ const forecasts = createForecasts(place.login(2, 'trailkeep_loader'), contextKey
 const ports: ForecastPorts = {
   ...{ runs: {} as never, onward: (() => {}) as never, trace: () => '', forecasts, clock: () => new Date() },
   members: await openForecasters(),
+  lineage: { keep: async () => {} },
   recorder: { record: async () => [] } as unknown as ForecastPorts['recorder'],
 };
 

@@ -8,6 +8,7 @@
  */
 import { createHash } from 'node:crypto';
 import { dayAfter, dayOf } from '#core/costs/day.ts';
+import { forecastLineage } from '#core/costs/forecast/lineage.ts';
 import type { Member } from '#core/costs/forecast/member.ts';
 import { forecastNext } from '#core/costs/forecast/next.ts';
 import type { Forecasts, Made, SubjectHistory } from '#core/costs/forecast/ports.ts';
@@ -19,13 +20,20 @@ import {
   seriesGrains,
   seriesName,
 } from '#core/costs/forecast/series.ts';
+import type { Lineage } from '#core/costs/lineage.ts';
 import type { EventInput, JsonObject } from '#core/event/event.ts';
 import { uuidv7 } from '#core/event/uuid.ts';
 import { type ForecastConfig, forecastConfig } from '#core/jobs/config.ts';
 import { firstPart, type Outcome, type Task } from '#core/jobs/run.ts';
 import type { Recorder } from '#core/record/ports.ts';
 import { metric } from '#functions/runtime/observe.ts';
-import { openForecastMembers, openForecasts, openRecorder, openRunPorts } from '#functions/runtime/open.ts';
+import {
+  openForecastMembers,
+  openForecasts,
+  openLineage,
+  openRecorder,
+  openRunPorts,
+} from '#functions/runtime/open.ts';
 import { onQueue } from '#functions/runtime/queue.ts';
 import { doParts, type RunPorts } from '#functions/runtime/run.ts';
 
@@ -34,6 +42,7 @@ export interface ForecastPorts extends RunPorts {
   /** Members that are not plain TypeScript. */
   readonly members: readonly Member[];
   readonly recorder: Recorder;
+  readonly lineage: Pick<Lineage, 'keep'>;
 }
 
 /** Applications or sectors of a part, and of a transaction. Five series of each take about a second of computing. */
@@ -60,6 +69,8 @@ export async function forecast(ports: ForecastPorts, task: Task): Promise<Outcom
     read += histories.length;
     written += await foretell(ports, task, config, histories, last);
   }
+  const of = { tenant: task.tenant, run: task.run, task: task.part, at: ports.clock() };
+  if (read > 0) await ports.lineage.keep(forecastLineage(scope, of));
   return { is: 'done', rows: { read, written, rejected: 0 } };
 }
 
@@ -144,4 +155,5 @@ export const handler = onQueue(doParts(forecast), {
   forecasts: openForecasts,
   members: openForecastMembers,
   recorder: openRecorder,
+  lineage: openLineage,
 });

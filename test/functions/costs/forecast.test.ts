@@ -3,11 +3,13 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dayAfter } from '#core/costs/day.ts';
 import type { Forecasts } from '#core/costs/forecast/ports.ts';
+import type { Lineage } from '#core/costs/lineage.ts';
 import type { EventInput, Json, JsonObject } from '#core/event/event.ts';
 import { validateInput } from '#core/event/validate.ts';
 import type { Outcome, Task } from '#core/jobs/run.ts';
 import { type ForecastPorts, forecast } from '#functions/costs/forecast.queue.ts';
 import { createForecasts } from '#stores/postgres/forecasts.ts';
+import { createLineage } from '#stores/postgres/lineage.ts';
 import { costsMaker } from '#test/support/costs.ts';
 import { contextKey, type TestDatabase, testDatabase } from '#test/support/postgres.ts';
 
@@ -20,12 +22,14 @@ const lastDay = '2026-10-31';
 let db: TestDatabase;
 let forecasts: Forecasts;
 let readers: Forecasts;
+let lineage: Lineage;
 let load: number;
 const told: EventInput[] = [];
 
 beforeAll(async () => {
   db = await testDatabase('forecast');
   forecasts = createForecasts(db.login('trailkeep_loader'), contextKey);
+  lineage = createLineage(db.login('trailkeep_loader'), contextKey);
   readers = createForecasts(db.login('trailkeep_app'), contextKey);
   const maker = await costsMaker(db.ownerSql, tenant);
   await maker.member('sector', 'Retail');
@@ -69,6 +73,7 @@ function ports(store = forecasts, clock = () => new Date('2026-11-02T03:00:00Z')
     trace: () => '',
     forecasts: store,
     members: [],
+    lineage,
     recorder,
     clock,
   };
@@ -137,6 +142,14 @@ describe('a run', () => {
     expect(monthly).toMatchObject({ because: 'insufficient-data', missing: 10, through: '2026-10-01', periods: 2 });
     expect(monthly!.weights).toEqual({ naive: 1 });
     expect(monthly!.points).toHaveLength(12);
+  });
+
+  test('tells what it was made from', async () => {
+    const from = { namespace: 'postgres://trailkeep', name: 'costs.usage_daily' };
+    const walked = await lineage.walk(tenant, from, 'forward', 10);
+    expect(walked.map(({ output, job }) => `${job}: ${output.name}`)).toEqual(
+      expect.arrayContaining(['forecast.application: costs.forecast', 'forecast.sector: costs.forecast']),
+    );
   });
 
   test('sectors are the sums of their applications', async () => {
