@@ -6,7 +6,7 @@ import { Construct } from 'constructs';
 import { type DataStack, jobTimeoutSeconds } from '../data-stack.ts';
 import { speaksPostgres } from '../parts/database-env.ts';
 import { type Inside, makeVerb, type Place, type Verb } from '../parts/function.ts';
-import { consume, readObjects, send, tenantSecrets, tenantSecretsPath, writeObjects } from '../parts/grants.ts';
+import { consume, listObjects, readObjects, send, tenantSecrets, tenantSecretsPath, writeObjects } from '../parts/grants.ts';
 import { mapQueue } from '../parts/mapping.ts';
 import { sendsRuns } from '../parts/run-env.ts';
 
@@ -39,7 +39,7 @@ export class Loading extends Construct {
         ...send(data.critical),
         // It signs addresses for whoever uploads, with what it may do itself.
         ...writeObjects(data, data.imports, 'inbox/'),
-        ...readObjects(data, data.imports, 'inbox/'),
+        ...listObjects(data.imports),
         ...tenantSecrets(data, stage, 'ssm:PutParameter', 'ssm:DeleteParameter'),
       ],
     });
