@@ -6,7 +6,15 @@ import { Construct } from 'constructs';
 import { type DataStack, jobTimeoutSeconds } from '../data-stack.ts';
 import { speaksPostgres } from '../parts/database-env.ts';
 import { type Inside, makeVerb, type Place, type Verb } from '../parts/function.ts';
-import { consume, listObjects, readObjects, send, tenantSecrets, tenantSecretsPath, writeObjects } from '../parts/grants.ts';
+import {
+  consume,
+  listObjects,
+  readObjects,
+  send,
+  tenantSecrets,
+  tenantSecretsPath,
+  writeObjects,
+} from '../parts/grants.ts';
 import { mapQueue } from '../parts/mapping.ts';
 import { sendsRuns } from '../parts/run-env.ts';
 
