@@ -1,14 +1,18 @@
 import { Stack } from 'aws-cdk-lib';
 import type { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import type { Env } from '#functions/runtime/env.ts';
 import type { DataStack } from '../data-stack.ts';
 import { send } from './grants.ts';
 
 /**
- * What whoever starts runs or does their parts needs, besides Postgres: the queues of all kinds, since a part that ends
- * may let another run begin, and those that events go by.
+ * What whoever starts runs or does their parts needs, besides Postgres: the queues of its kinds, all when none is named, and
+ * that which events of runs go by. A part that ends may let another run begin, but one of its own job.
  */
-export function sendsRuns(data: DataStack): {
+export function sendsRuns(
+  data: DataStack,
+  ...own: readonly Queue[]
+): {
   readonly environment: Partial<Env>;
   readonly permissions: PolicyStatement[];
 } {
@@ -31,7 +35,7 @@ export function sendsRuns(data: DataStack): {
       CRITICAL_QUEUE_URL: data.critical.queueUrl,
       BULK_QUEUE_URL: data.bulk.queueUrl,
     },
-    permissions: send(etl, refresh, forecast, work, data.critical, data.bulk),
+    permissions: send(...(own.length > 0 ? own : [etl, refresh, forecast, work]), data.bulk),
   };
 }
 

@@ -20,7 +20,7 @@ export class Forecasting extends Construct {
     super(scope, id);
     const { data, settings, inside } = props;
     const loading = speaksPostgres(data, settings.stage, inside, 'trailkeep_loader');
-    const runs = sendsRuns(data);
+    const runs = sendsRuns(data, data.forecast);
     this.forecast = makeVerb(scope, 'CostsForecast', props, {
       inside,
       bundle: 'costs-forecast',

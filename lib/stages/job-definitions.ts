@@ -5,7 +5,7 @@ import { Construct } from 'constructs';
 import type { DataStack } from '../data-stack.ts';
 import { speaksPostgres } from '../parts/database-env.ts';
 import { type Inside, makeVerb, type Place, type Verb } from '../parts/function.ts';
-import { putSchedules, tenantSecrets, tenantSecretsPath } from '../parts/grants.ts';
+import { putSchedules, send, tenantSecrets, tenantSecretsPath } from '../parts/grants.ts';
 import { sendsRuns } from '../parts/run-env.ts';
 import { makeSchedule } from '../parts/schedule.ts';
 import type { Starting } from './starting.ts';
@@ -51,6 +51,8 @@ export class JobDefinitions extends Construct {
       permissions: [
         ...schedules.permissions,
         ...runs.permissions,
+        // Who changed what is done is a critical event.
+        ...send(data.critical),
         // What webhooks are signed with.
         ...tenantSecrets(data, settings.stage, 'ssm:PutParameter', 'ssm:DeleteParameter'),
       ],

@@ -75,7 +75,7 @@ export class Loading extends Construct {
     mapQueue(this, 'Fetch', this.fetch, data.fetch, { batchSize: 1, executionsMax: 5 });
 
     const loading = speaksPostgres(data, stage, inside, 'trailkeep_loader');
-    const runs = sendsRuns(data);
+    const runs = sendsRuns(data, data.etl);
     this.load = makeVerb(scope, 'CostsLoad', props, {
       inside,
       bundle: 'costs-load',

@@ -16,7 +16,7 @@ export interface RefreshingProps extends Place {
 export function makeRefresh(scope: Construct, props: RefreshingProps): Verb {
   const { data, settings, inside } = props;
   const database = speaksPostgres(data, settings.stage, inside, 'trailkeep_loader');
-  const runs = sendsRuns(data);
+  const runs = sendsRuns(data, data.refresh);
   const verb = makeVerb(scope, 'CostsRefresh', props, {
     bundle: 'costs-refresh',
     // It waits for the database.

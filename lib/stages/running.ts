@@ -31,7 +31,7 @@ export function makeSweepRuns(scope: Construct, props: RunningProps): Verb {
 export function makeWork(scope: Construct, props: RunningProps): Verb {
   const { data, settings, inside } = props;
   const database = speaksPostgres(data, settings.stage, inside);
-  const runs = sendsRuns(data);
+  const runs = sendsRuns(data, data.work);
   const verb = makeVerb(scope, 'JobsWork', props, {
     bundle: 'jobs-work',
     // A statement of a year is built in memory.
@@ -52,7 +52,7 @@ export function makeWork(scope: Construct, props: RunningProps): Verb {
       ...database.permissions,
       ...runs.permissions,
       ...consume(data.work.queueArn),
-      ...send(data.calls, data.verifyParts, data.compact, data.eventExports),
+      ...send(data.calls, data.verifyParts, data.compact, data.eventExports, data.critical),
       // Plans of exports are sealed.
       ...sealFields(data),
       ...writeObjects(data, data.control, 'reports/'),
