@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { dataFolder } from '../../support/data.ts';
+import { dataFolder, noticeSkip } from '../../support/data.ts';
 import { type Loading, openLoading } from './loading.ts';
 
 let loading: Loading;
@@ -31,6 +31,7 @@ async function tenantWith(settings = {}) {
 }
 
 const sample = dataFolder('focus-costs');
+if (!sample) noticeSkip('focus-costs');
 test.runIf(sample)('roll-ups of the FinOps sample are what they should be, to the last decimal', async () => {
   const { tenant, source } = await tenantWith();
   await loading.put(source, 'focus_1.0_sample.csv', readFileSync(join(sample!, 'focus_1.0_sample.csv')));
