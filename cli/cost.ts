@@ -1,6 +1,7 @@
 /** Costs: who bears how much, as bars and tables; statements to approve and to lock. */
 import type { FiguresView, SignedView, StatementOptions, StatementView } from '#client/costs.ts';
 import { type FigureKey, figureKeys } from '#core/costs/figures.ts';
+import { booked } from '#core/costs/money.ts';
 import { chargedCosts, shareKeys } from '#core/costs/statement.ts';
 import { type Command, type Flags, type Invocation, text, texts, words } from './command.ts';
 import { costBars } from './cost-bars.ts';
@@ -134,16 +135,17 @@ function figuresText(view: FiguresView, width: number | undefined): string {
       view.figures.map((one) => ({
         label: view.by.map((key) => String(one[key])),
         currency: one.currency,
-        amount: one.effective,
+        amount: booked(one.effective, one.currency),
       })),
       width,
     ),
   ];
   if (!view.complete) lines.push('There are more; the totals are of all.\n');
   for (const one of view.totals) {
-    lines.push(
-      `Total ${one.effective} ${one.currency}, without an H-code ${one.unmapped}, adjusted by ${one.adjusted}\n`,
+    const [total, unmapped, adjusted] = [one.effective, one.unmapped, one.adjusted].map((amount) =>
+      booked(amount, one.currency),
     );
+    lines.push(`Total ${total} ${one.currency}, without an H-code ${unmapped}, adjusted by ${adjusted}\n`);
   }
   if (view.overrides.length > 0) lines.push(`Overrides contained: ${view.overrides.length}\n`);
   lines.push(`Costs up to ${view.fresh.last_day ?? '-'}, newest load ${view.fresh.loaded_at ?? '-'}\n`);
@@ -152,12 +154,13 @@ function figuresText(view: FiguresView, width: number | undefined): string {
 
 function statementText({ state, version, statement, sha256 }: StatementView, width: number | undefined): string {
   const rows = statement.lines.map((line) => [
-    ...[line.h_code, line.cost_centre, line.sector, line.owner, line.direct, line.shared, line.adjustments],
-    ...[line.corrections, line.charged, line.currency],
+    ...[line.h_code, line.cost_centre, line.sector, line.owner],
+    ...[line.direct, line.shared, line.adjustments, line.corrections].map((amount) => booked(amount, line.currency)),
+    ...[line.charged, line.currency],
   ]);
   const totals = statement.totals.map(
     (one) =>
-      `Total ${one.charged} ${one.currency}, without an H-code ${one.unmapped} (${one.unmapped_percent ?? '-'} %)\n`,
+      `Total ${one.charged} ${one.currency}, without an H-code ${booked(one.unmapped, one.currency)} (${one.unmapped_percent ?? '-'} %)\n`,
   );
   const { applications, mapped, percent } = statement.coverage;
   const head = ['H-CODE', 'COST CENTRE', 'SECTOR', 'OWNER', 'DIRECT', 'SHARED', 'ADJUSTED', 'CORRECTED', 'CHARGED', ''];

@@ -72,8 +72,14 @@ function row(one: ForecastView): string[] {
     `${figure(next?.low80)} to ${figure(next?.high80)}`,
     nearest ? `${figure(nearest.mape, 1)} %` : '-',
     figure(nearest?.mase),
-    one.because === 'insufficient-data' ? `${one.missing} more needed` : one.verdict,
+    stateOf(one),
   ];
+}
+
+function stateOf({ because, missing, verdict }: ForecastView): string {
+  if (because === 'insufficient-data') return `${missing} more needed`;
+  // Nothing that was foretold has come yet, or too little of it.
+  return verdict === 'unknown' ? 'new' : verdict;
 }
 
 function forecastText(one: ForecastView): string {

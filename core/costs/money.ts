@@ -33,6 +33,12 @@ export function plain(amount: Amount): Amount {
   return short === '-0' ? '0' : short;
 }
 
+/** As people read it: with the digits that the currency is booked with. */
+export function booked(amount: Amount, currency: string): Amount {
+  const scale = minorDigits(currency);
+  return formatDecimal({ units: at(roundDecimal(read(amount), scale), scale), scale });
+}
+
 /** Shares by weights, to the last digit; all weights 0 or below: equal shares. The shares add up to the amount. */
 export function share(amount: Amount, weights: readonly Amount[], digits: number): Amount[] {
   const at = weights.map(read).map((one) => (one.units < 0n ? nothing : one));

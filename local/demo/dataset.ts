@@ -71,6 +71,9 @@ function cloudOf(order: readonly number[], withCode: ReadonlySet<number>, inCmdb
   return new Set(chosen);
 }
 
+/** H-codes of one hundred are one cost centre. */
+export const costCentreOf = (hCode: string): string => `CC-${hCode.slice(1, 3)}`;
+
 /** What an application uses on a day: less on weekends, more at the end of a month, growing. Always the same for a day. */
 export function usageOn(
   company: Company,
@@ -166,7 +169,9 @@ function described(one: DemoApplication, seed: number, company: Company): OpsApp
       sector: one.sector,
       owner: one.owner,
       architecture: one.architecture,
-      ...(one.hCodeBy === 'tag' && one.hCode !== undefined ? { 'h-code': one.hCode } : {}),
+      ...(one.hCodeBy === 'tag' && one.hCode !== undefined
+        ? { 'h-code': one.hCode, 'cost-centre': costCentreOf(one.hCode) }
+        : {}),
     },
     tiers: tiers.map((name, at) => ({
       id: one.id * 10 + at,

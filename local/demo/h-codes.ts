@@ -1,7 +1,7 @@
 /** The demo's file of H-codes: what somebody answers for, as core/costs/h-code.ts reads it. */
 
 import type { Company } from './companies.ts';
-import { type DemoApplication, demoApplications } from './dataset.ts';
+import { costCentreOf, type DemoApplication, demoApplications } from './dataset.ts';
 
 const columns = [
   'application',
@@ -36,6 +36,3 @@ const row = (one: DemoApplication, controller: string): string =>
     one.architecture,
     'finance@demo',
   ].join(',');
-
-/** H-codes of one hundred are one cost centre. */
-export const costCentreOf = (hCode: string): string => `CC-${hCode.slice(1, 3)}`;

@@ -99,9 +99,9 @@ describe('cost', () => {
     expect(code).toBe(0);
     expect(last().path).toBe('/v1/costs?from=2026-10&by=sector&currency=EUR&h_code=H%3D1');
     expect(out).toMatch(/^Retail +200\.50 EUR {2}#{40,}\n/);
-    expect(out).toMatch(/Online +-20 EUR {2}-+\n/);
+    expect(out).toMatch(/Online +-20\.00 EUR {2}-+\n/);
     expect(out).not.toContain('\u001b');
-    expect(out).toContain('Total 180.50 EUR, without an H-code 7, adjusted by -20');
+    expect(out).toContain('Total 180.50 EUR, without an H-code 7.00, adjusted by -20.00');
     expect(out).toContain('Overrides contained: 1');
     expect(out).toContain('Costs up to 2026-10-31, newest load 2026-11-02T03:00:00.000Z');
   });
@@ -126,7 +126,7 @@ describe('cost', () => {
       'draft',
     );
     expect(last().path).toBe('/v1/costs/statement?month=2026-10&kind=draft&shared=H-9&shared_by=nodes');
-    expect(out).toMatch(/H-1 +CC 1 +Retail +Ann +10\.25 +1 +-2 +0\.5 +9\.75 +EUR/);
+    expect(out).toMatch(/H-1 +CC 1 +Retail +Ann +10\.25 +1\.00 +-2\.00 +0\.50 +9\.75 +EUR/);
     expect(out).toContain('H-codes: 17 of 20 applications (85.00 %)');
     expect(err).toContain(`trailkeep cost approve 2026-10 ${sha256}`);
     await run('cost', 'approve', '2026-10', sha256, '--shared', 'H-9', '--shared-by', 'nodes');

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  booked,
   isZero,
   minorDigits,
   minus,
@@ -75,4 +76,10 @@ test('a part is so many per cent, of nothing none', () => {
   expect(percentOf('2', '3')).toBe('66.67');
   expect(percentOf('-1', '-4')).toBe('25.00');
   expect(percentOf('1', '0')).toBeUndefined();
+});
+
+test('people read an amount with the digits that its currency is booked with', () => {
+  expect(booked('18831.2579588603', 'EUR')).toBe('18831.26');
+  expect(booked('-20', 'EUR')).toBe('-20.00');
+  expect(booked('1999.6', 'JPY')).toBe('2000');
 });
