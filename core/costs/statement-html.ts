@@ -1,4 +1,5 @@
 /** A statement to print: one page of HTML without scripts, that needs nothing from anywhere. */
+import { booked } from './money.ts';
 import type { Statement, StatementLine, StatementTotal } from './statement.ts';
 
 /** What is said above a statement that is not the statement's own. */
@@ -73,20 +74,21 @@ ${table(
 const signed = (word: string, one: { readonly by: string; readonly at: Date } | undefined): string =>
   one ? `${word} by ${text(one.by)} at ${one.at.toISOString()}<br>` : '';
 
-const amounts = ['direct', 'shared', 'adjustments', 'corrections', 'total', 'charged'] as const;
+/** Rounded: the charged ones, which add up, are what is booked. The exact ones are in the CSV and in the JSON. */
+const amounts = ['direct', 'shared', 'adjustments', 'corrections', 'charged'] as const;
 
 function currencyTable({ lines }: Statement, total: StatementTotal): string {
   const row = (line: StatementLine) =>
-    `<tr${line.h_code_id === 0 ? ' class="none"' : ''}>${[line.h_code, line.cost_centre, line.sector, line.owner].map((cell) => `<td>${text(cell)}</td>`).join('')}${numbers([...amounts.map((name) => line[name]), line.previous])}</tr>`;
+    `<tr${line.h_code_id === 0 ? ' class="none"' : ''}>${[line.h_code, line.cost_centre, line.sector, line.owner].map((cell) => `<td>${text(cell)}</td>`).join('')}${numbers([...amounts, 'previous' as const].map((name) => booked(line[name], line.currency)))}</tr>`;
   const heads = ['H-code', 'Cost centre', 'Sector', 'Owner'].map((cell) => `<th>${cell}</th>`).join('');
-  const sums = ['Direct', 'Shared', 'Adjustments', 'Corrections', 'Total', 'Charged', 'Month before'];
-  const unmapped = total.unmapped_percent === null ? total.unmapped : `${total.unmapped} (${total.unmapped_percent} %)`;
+  const sums = ['Direct', 'Shared', 'Adjustments', 'Corrections', 'Charged', 'Month before'];
+  const unmapped = `${booked(total.unmapped, total.currency)}${total.unmapped_percent === null ? '' : ` (${total.unmapped_percent} %)`}`;
   return `<h2>${text(total.currency)}</h2><table><thead><tr>${heads}${sums.map((cell) => `<th class="n">${cell}</th>`).join('')}</tr></thead>
 <tbody>${lines
     .filter((line) => line.currency === total.currency)
     .map(row)
     .join('\n')}</tbody>
-<tfoot><tr><td colspan="4">Total</td>${numbers([...amounts.map((name) => total[name]), ''])}</tr></tfoot></table>
+<tfoot><tr><td colspan="4">Total</td>${numbers([...amounts.map((name) => booked(total[name], total.currency)), ''])}</tr></tfoot></table>
 <p>Without an H-code: ${text(unmapped)}</p>`;
 }
 

@@ -53,7 +53,7 @@ test('HTML says all of it and runs nothing', () => {
   expect(page).not.toMatch(/<script|<img|http:\/\/x"/);
   expect(page).toContain('&lt;script&gt;alert(1)&lt;/script&gt;');
   expect(page).toContain('1 of 2 applications (50.00 %)');
-  expect(page).toContain('Without an H-code: 3 (-37.50 %)');
+  expect(page).toContain('Without an H-code: 3.00 (-37.50 %)');
   expect(page).toContain('Corrections of locked months');
   expect(page).toContain('Overrides contained');
   expect(statementHtmlHeaders['content-security-policy']).toContain("default-src 'none'");
