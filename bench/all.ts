@@ -13,6 +13,7 @@ const benches = [
   'refresh',
   'forecast',
   'forecast-run',
+  'runs',
   'permissions',
   'merkle',
   'seal',
