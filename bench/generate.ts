@@ -3,7 +3,7 @@
  * seed gives the same events.
  */
 import type { EventInput } from '#core/event/event.ts';
-import { random, zipf } from '#local/demo/random.ts';
+import { random, zipf } from '#local/random.ts';
 
 const bulkActions = [
   'document.view',

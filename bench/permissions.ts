@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { VersionedPermissionCache } from '#core/access/permission-cache.ts';
 import type { PermissionMeter } from '#core/access/permission-ports.ts';
 import type { PermissionSource } from '#core/access/roles.ts';
-import { random } from '#local/demo/random.ts';
+import { random } from '#local/random.ts';
 import { createPermissionSource } from '#stores/postgres/permission-source.ts';
 import { createRoleRegistry } from '#stores/postgres/roles.ts';
 import { createPermissionStore } from '#stores/valkey/permission-store.ts';

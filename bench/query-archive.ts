@@ -19,7 +19,7 @@ import { show } from '#functions/query/show.http.ts';
 import { leavesOf } from '#functions/record/leaves.ts';
 import { openEnvelope } from '#functions/runtime/envelope-codec.ts';
 import type { HttpRequest } from '#functions/runtime/request.ts';
-import { random } from '#local/demo/random.ts';
+import { random } from '#local/random.ts';
 import { createArchiveFiles, createArchiveLedger } from '#stores/postgres/archive.ts';
 import { createCatalogue } from '#stores/postgres/catalogue.ts';
 import { createCriticalEvents } from '#stores/postgres/critical-events.ts';

@@ -13,7 +13,7 @@ import { leavesOf } from '#functions/record/leaves.ts';
 import { seal } from '#functions/record/seal.ts';
 import { openEnvelope } from '#functions/runtime/envelope-codec.ts';
 import type { HttpRequest, HttpResponse } from '#functions/runtime/request.ts';
-import { random } from '#local/demo/random.ts';
+import { random } from '#local/random.ts';
 import { createCatalogue } from '#stores/postgres/catalogue.ts';
 import { createCriticalEvents } from '#stores/postgres/critical-events.ts';
 import { createLedger } from '#stores/postgres/ledger.ts';

@@ -1,6 +1,7 @@
 /** Asking sources: what is sent outside, what comes back, and where the answers lie meanwhile. */
 import type { JsonObject } from '../event/event.ts';
 import type { PartMessage } from '../jobs/run.ts';
+import { RunFault } from '../jobs/run.ts';
 import type { Page } from './appdynamics.ts';
 
 /** What a part of a run wants to know of a source. It goes through a queue and holds nothing secret. */
@@ -21,19 +22,8 @@ export interface FetchOrder {
 }
 
 /** Why a source could not be read: a stable code, and a sentence that its tenant may read. */
-export class SourceFault extends Error {
+export class SourceFault extends RunFault {
   override readonly name = 'SourceFault';
-  readonly code: string;
-  /** It may go better later. */
-  readonly again: boolean;
-  /** It does not want to be asked before that. */
-  readonly notBefore: Date | undefined;
-  constructor(code: string, sentence: string, options: { readonly again?: boolean; readonly notBefore?: Date } = {}) {
-    super(sentence);
-    this.code = code;
-    this.again = options.again ?? false;
-    this.notBefore = options.notBefore;
-  }
 }
 
 /** A kind of source. Each call goes through it once; pages come as they were answered. Rejects with SourceFault. */

@@ -1,5 +1,5 @@
 /** Files that say to whom applications belong: a header, then one row for an application and its days. */
-import { isDay } from './day.ts';
+import { dayAfter, isDay } from './day.ts';
 import type { HCodeRow, Rejected } from './rows.ts';
 
 /** `application` and `h_code` are needed; `valid_to` is the last day. */
@@ -52,10 +52,7 @@ export function readHCodeRow(row: Readonly<Record<string, unknown>>, line: numbe
       ...{ controller: text('controller'), application: text('application'), hCode: text('h_code') },
       ...{ costCentre: text('cost_centre'), sector: text('sector'), owner: text('owner') },
       ...{ architecture: text('architecture'), fromDay: from, approvedBy: text('approved_by') },
-      toDay: to === '' ? lastDay : afterDay(to),
+      toDay: to === '' ? lastDay : dayAfter(to),
     },
   };
 }
-
-const afterDay = (day: string): string =>
-  new Date(Date.parse(`${day}T00:00:00Z`) + 86_400_000).toISOString().slice(0, 10);

@@ -99,7 +99,7 @@ export type Outcome =
  * told of as `internal_error`.
  */
 export class RunFault extends Error {
-  override readonly name = 'RunFault';
+  override readonly name: string = 'RunFault';
   readonly code: string;
   readonly again: boolean;
   /** The source names a time before which it does not want to be asked. */

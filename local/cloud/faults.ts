@@ -1,5 +1,7 @@
 /** Faults for tests: answers that AWS gives on a bad day. */
+
 import { setTimeout as sleep } from 'node:timers/promises';
+import { random } from '../random.ts';
 import { AwsError, type Exchange, type Reply, type Service } from './exchange.ts';
 
 export interface Fault {
@@ -27,7 +29,7 @@ export class Faults {
 
   add(fault: Fault): void {
     const times = fault.times ?? (fault.probability === undefined ? 1 : Number.POSITIVE_INFINITY);
-    this.#waiting.push({ fault, random: mulberry32(fault.seed ?? 1), left: times });
+    this.#waiting.push({ fault, random: random(fault.seed ?? 1), left: times });
   }
 
   clear(): void {
@@ -46,26 +48,14 @@ export class Faults {
 
   #take(service: string, operation: string): Fault | undefined {
     const found = this.#waiting.find(
-      ({ fault, random }) =>
+      ({ fault, random: next }) =>
         fault.service === service &&
         (fault.operation ?? operation) === operation &&
-        (fault.probability === undefined || random() < fault.probability),
+        (fault.probability === undefined || next() < fault.probability),
     );
     if (!found) return undefined;
     this.injected++;
     if (--found.left === 0) this.#waiting = this.#waiting.filter((one) => one !== found);
     return found.fault;
   }
-}
-
-/** A small generator of numbers in [0, 1) that repeats itself from its seed. */
-function mulberry32(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

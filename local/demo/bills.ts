@@ -1,8 +1,8 @@
 /** The cloud's bills of the demo: a FOCUS file a month, of the applications that run there. */
 
+import { random, seedOf } from '../random.ts';
 import type { Company } from './companies.ts';
 import { type DemoApplication, demoApplications, isoDay, usageOn } from './dataset.ts';
-import { random, seedOf } from './random.ts';
 
 const dayMs = 86_400_000;
 const services = [

@@ -1,7 +1,7 @@
 /** What the demo's AppDynamics controllers and CMDB have to tell: half a year of use, with weeks, growth and chance in it. */
 import type { OpsApplication, OpsController, OpsDataset, OpsRecord, OpsUsage } from '#local/ops/dataset.ts';
+import { between, normal, pick, type Random, random, seedOf } from '../random.ts';
 import { applicationName, architectures, type Company, cmdbMatchRate, hCodeCoverage } from './companies.ts';
-import { between, normal, pick, type Random, random, seedOf } from './random.ts';
 
 /** An application of a company, with everything the demo knows of it. */
 export interface DemoApplication {

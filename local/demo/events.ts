@@ -3,8 +3,8 @@
  * incidents that somebody should find.
  */
 import type { EventInput } from '#core/event/event.ts';
+import { between, type Random, random, seedOf, zipf } from '../random.ts';
 import { applicationName, type Company, person } from './companies.ts';
-import { between, type Random, random, seedOf, zipf } from './random.ts';
 
 export interface Incident {
   readonly name: 'password-spray' | 'privilege-escalation' | 'mass-export' | 'log-tampering';

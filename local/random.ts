@@ -1,4 +1,4 @@
-/** Chance that a seed decides: the same seed gives the same demo. */
+/** Chance that a seed decides: the same seed gives the same faults, and the same demo. */
 
 /** Doubles in [0, 1). */
 export type Random = () => number;
